@@ -1,0 +1,3 @@
+module github.com/tminus/deploy-action
+
+go 1.26
