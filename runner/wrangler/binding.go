@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tminus/deploy-action/runner/document"
 	"github.com/tminus/deploy-action/runner/finding"
 )
 
@@ -19,18 +20,18 @@ type Binding struct {
 	// Wire are the fields beside name and type as the API wants them.
 	Wire map[string]any
 
-	entry *node
+	entry *document.Node
 }
 
 // Field is a text field of the entry by the name that the configuration gives
 // it, such as database_name; unwritten when the entry lacks it.
 func (b Binding) Field(key string) Value[string] {
-	n := b.entry.field(key)
+	n := b.entry.Field(key)
 	if n == nil {
 		return Value[string]{}
 	}
-	s, _ := n.scalar.(string)
-	return Value[string]{V: s, At: n.at}
+	s, _ := n.Scalar.(string)
+	return Value[string]{V: s, At: n.At}
 }
 
 // Shape is the whole binding as the API wants it.
@@ -87,12 +88,12 @@ var kinds = []kind{
 }
 
 // bindings reads variables and then every row of the table.
-func (r *reader) bindings(root *node) []Binding {
+func (r *reader) bindings(root *document.Node) []Binding {
 	var all []Binding
-	vars := r.table(root, "vars")
+	vars := r.Table(root, "vars")
 	if vars != nil {
-		for _, name := range vars.keys {
-			all = append(all, variable(name, vars.fields[name]))
+		for _, name := range vars.Keys() {
+			all = append(all, variable(name, vars.Field(name)))
 		}
 	}
 	for _, k := range kinds {
@@ -100,9 +101,9 @@ func (r *reader) bindings(root *node) []Binding {
 			all = append(all, r.binding(k, entry))
 		}
 	}
-	if assets := root.field("assets"); assets.isTable() {
-		if name := r.str(assets, "binding"); name.Written() {
-			all = append(all, Binding{Name: name, Type: "assets", Key: "assets", At: assets.place(), entry: assets})
+	if assets := root.Field("assets"); assets.IsTable() {
+		if name := r.Str(assets, "binding"); name.Written() {
+			all = append(all, Binding{Name: name, Type: "assets", Key: "assets", At: assets.Place(), entry: assets})
 		}
 	}
 	r.distinct(all)
@@ -110,35 +111,35 @@ func (r *reader) bindings(root *node) []Binding {
 }
 
 // variable is a var: text stays text, everything else travels as JSON.
-func variable(name string, n *node) Binding {
-	b := Binding{Name: Value[string]{V: name, At: n.place()}, Key: "vars", At: n.place(), entry: n}
-	if text, ok := n.scalar.(string); ok {
+func variable(name string, n *document.Node) Binding {
+	b := Binding{Name: Value[string]{V: name, At: n.Place()}, Key: "vars", At: n.Place(), entry: n}
+	if text, ok := n.Scalar.(string); ok {
 		b.Type, b.Wire = "plain_text", map[string]any{"text": text}
 		return b
 	}
-	b.Type, b.Wire = "json", map[string]any{"json": n.plain()}
+	b.Type, b.Wire = "json", map[string]any{"json": n.Plain()}
 	return b
 }
 
 // entries are the entries of one row: a list of tables, a list inside a table,
 // or a single table, as ai and browser are written.
-func (r *reader) entries(root *node, k kind) []*node {
+func (r *reader) entries(root *document.Node, k kind) []*document.Node {
 	if k.list != "" {
-		return r.tables(r.table(root, k.key), k.list)
+		return r.Tables(r.Table(root, k.key), k.list)
 	}
-	if n := root.field(k.key); n.isTable() {
-		return []*node{n}
+	if n := root.Field(k.key); n.IsTable() {
+		return []*document.Node{n}
 	}
-	return r.tables(root, k.key)
+	return r.Tables(root, k.key)
 }
 
-func (r *reader) binding(k kind, entry *node) Binding {
-	b := Binding{Name: r.str(entry, k.name), Type: k.typ, Key: k.key, At: entry.place(), Wire: map[string]any{}, entry: entry}
+func (r *reader) binding(k kind, entry *document.Node) Binding {
+	b := Binding{Name: r.Str(entry, k.name), Type: k.typ, Key: k.key, At: entry.Place(), Wire: map[string]any{}, entry: entry}
 	if !b.Name.Written() {
-		r.add(finding.Errorf("config", entry.place(), "an entry of %q has no %q", k.key, k.name).
+		r.Add(finding.Errorf("config", entry.Place(), "an entry of %q has no %q", k.key, k.name).
 			Hintf("give it the name by which the code reads it"))
 	}
-	for _, key := range entry.keys {
+	for _, key := range entry.Keys() {
 		if key == k.name || slices.Contains(k.drop, key) {
 			continue
 		}
@@ -146,7 +147,7 @@ func (r *reader) binding(k kind, entry *node) Binding {
 		if renamed, ok := k.rename[key]; ok {
 			to = renamed
 		}
-		b.Wire[to] = entry.fields[key].plain()
+		b.Wire[to] = entry.Field(key).Plain()
 	}
 	return b
 }
@@ -156,7 +157,7 @@ func (r *reader) distinct(all []Binding) {
 	first := map[string]Binding{}
 	for _, b := range all {
 		if other, ok := first[b.Name.V]; ok && b.Name.Written() {
-			r.add(finding.Errorf("config", b.At, "binding %q is declared twice, as %s and as %s", b.Name.V, other.Key, b.Key).
+			r.Add(finding.Errorf("config", b.At, "binding %q is declared twice, as %s and as %s", b.Name.V, other.Key, b.Key).
 				Hintf("give one of them another name").See(other.At))
 			continue
 		}

@@ -37,10 +37,7 @@ func FuzzParse(f *testing.F) {
 		if file == nil {
 			return
 		}
-		file.root.walk(func(n *node) {
-			inside("a value", n.at)
-			inside("a key", n.key)
-		})
+		file.Texts(func(text Value[string]) { inside("a text", text.At) })
 		for _, env := range file.Envs {
 			s, _ := file.In(env.V)
 			inside("header", s.At)

@@ -3,6 +3,9 @@ package wrangler
 import (
 	"slices"
 	"strings"
+
+	"github.com/tminus/deploy-action/runner/document"
+	"github.com/tminus/deploy-action/runner/finding"
 )
 
 // reach says what an environment makes of a key of the top level.
@@ -69,19 +72,39 @@ func refused(key string) bool {
 
 // inherit lays an environment over the top level by the rules of wrangler. The
 // keys that came from the top level are told beside it.
-func inherit(top, env *node) (merged *node, fromTop map[string]bool) {
-	merged = &node{at: env.at, key: env.key, fields: map[string]*node{}}
+func inherit(top, env *document.Node) (merged *document.Node, fromTop map[string]bool) {
+	merged = document.Table(env.At)
+	merged.Key = env.Key
 	fromTop = map[string]bool{}
-	for _, key := range env.keys {
-		merged.set(key, env.fields[key])
+	for _, key := range env.Keys() {
+		merged.Set(key, env.Field(key))
 	}
-	for _, key := range top.keys {
-		own := env.field(key) != nil || key == "routes" && env.field("route") != nil || key == "route" && env.field("routes") != nil
+	for _, key := range top.Keys() {
+		own := env.Field(key) != nil || key == "routes" && env.Field("route") != nil || key == "route" && env.Field("routes") != nil
 		takes := reaches(key) == inherited || reaches(key) == topOnly && key != "env"
 		if takes && !own {
-			merged.set(key, top.fields[key])
+			merged.Set(key, top.Field(key))
 			fromTop[key] = true
 		}
 	}
 	return merged, fromTop
+}
+
+// reader adds to the typed reader what the keys of wrangler mean.
+type reader struct{ document.Reader }
+
+// unknownKeys warns of keys that wrangler does not know, and refuses those that
+// this tool cannot carry.
+func (r *reader) unknownKeys(table *document.Node, where string) {
+	known := slices.Concat(inheritedKeys, repeatedKeys, topOnlyKeys)
+	for _, key := range table.Keys() {
+		n := table.Field(key)
+		switch {
+		case reaches(key) == unknown:
+			r.Unknown(n, key, where, known)
+		case refused(key):
+			r.Add(finding.Errorf("unsupported", n.Place(), "%q is not carried to Cloudflare by this tool", key).
+				Hintf("deploy this Worker with wrangler, or remove the key"))
+		}
+	}
 }

@@ -3,8 +3,8 @@ package wrangler
 import (
 	"errors"
 	"io/fs"
-	"path"
 
+	"github.com/tminus/deploy-action/runner/document"
 	"github.com/tminus/deploy-action/runner/finding"
 )
 
@@ -22,7 +22,7 @@ type File struct {
 	// Warnings are what is odd without being wrong, such as a key nobody knows.
 	Warnings []finding.Finding
 
-	root *node
+	root *document.Node
 	envs map[string]Section
 }
 
@@ -42,34 +42,29 @@ func Read(fsys fs.FS, name string) (*File, error) {
 
 // Parse reads a configuration from memory. The name's ending tells the format.
 func Parse(name string, src []byte) (*File, error) {
-	parse := parseTOML
-	if ext := path.Ext(name); ext == ".json" || ext == ".jsonc" {
-		parse = parseJSON
-	}
-	root, err := parse(name, src)
+	root, err := document.Parse(name, src)
 	if err != nil {
 		return nil, err
 	}
-	root.at = finding.Position{File: name, Line: 1, Column: 1}
 	f := &File{Path: name, root: root, envs: map[string]Section{}}
 	r := &reader{}
 	f.Top = r.section("", root, nil)
 	r.unknownKeys(root, "the file")
 	f.readEnvs(r)
-	f.Warnings = r.warnings
-	return f, finding.Join(r.errors)
+	f.Warnings = r.Warnings
+	return f, finding.Join(r.Errors)
 }
 
 func (f *File) readEnvs(r *reader) {
-	envs := r.table(f.root, "env")
+	envs := r.Table(f.root, "env")
 	if envs == nil {
 		return
 	}
-	for _, name := range envs.keys {
-		env := envs.fields[name]
-		f.Envs = append(f.Envs, Value[string]{V: name, At: env.place()})
-		if !env.isTable() {
-			r.wrong(env, "env."+name, "a table")
+	for _, name := range envs.Keys() {
+		env := envs.Field(name)
+		f.Envs = append(f.Envs, Value[string]{V: name, At: env.Place()})
+		if !env.IsTable() {
+			r.Wrong(env, "env."+name, "a table")
 			continue
 		}
 		merged, fromTop := inherit(f.root, env)
@@ -92,16 +87,15 @@ func (f *File) In(env string) (Section, bool) {
 // and does not say again, in the order written. Keys that only declare
 // something empty are left out.
 func (f *File) Missing(env string) []Value[string] {
-	envs := f.root.field("env")
-	if envs.field(env) == nil {
+	envs := f.root.Field("env")
+	if envs.Field(env) == nil {
 		return nil
 	}
 	var missing []Value[string]
-	for _, key := range f.root.keys {
-		n := f.root.fields[key]
-		empty := n.isTable() && len(n.keys) == 0 || n.isList() && len(n.items) == 0
-		if reaches(key) == repeated && !empty && envs.fields[env].field(key) == nil {
-			missing = append(missing, Value[string]{V: key, At: n.place()})
+	for _, key := range f.root.Keys() {
+		n := f.root.Field(key)
+		if reaches(key) == repeated && !n.Empty() && envs.Field(env).Field(key) == nil {
+			missing = append(missing, Value[string]{V: key, At: n.Place()})
 		}
 	}
 	return missing
@@ -110,9 +104,9 @@ func (f *File) Missing(env string) []Value[string] {
 // Texts calls visit with every text value of the file, in the order written,
 // which is how placeholders are looked for.
 func (f *File) Texts(visit func(text Value[string])) {
-	f.root.walk(func(n *node) {
-		if s, ok := n.scalar.(string); ok {
-			visit(Value[string]{V: s, At: n.at})
+	f.root.Walk(func(n *document.Node) {
+		if s, ok := n.Scalar.(string); ok {
+			visit(Value[string]{V: s, At: n.At})
 		}
 	})
 }

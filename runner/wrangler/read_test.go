@@ -226,7 +226,7 @@ func TestBadInputIsNamedWithItsPlace(t *testing.T) {
 		{"not UTF-8", "w.toml", "name = \"\xff\"", "syntax", "w.toml", "UTF-8"},
 		{"broken JSON", "w.json", "{\n  \"name\": }\n", "syntax", "w.json:2:11", "not valid JSON"},
 		{"a key twice in JSON", "w.json", "{\n  \"name\": 1,\n  \"name\": 2\n}", "syntax", "w.json:3:3", "twice"},
-		{"JSON without an object", "w.json", "[]", "syntax", "w.json:1:1", "no object"},
+		{"JSON without an object", "w.json", "[]", "syntax", "w.json:1:1", "no table"},
 		{"a number for a text", "w.toml", "name = 7", "config", "w.toml:1:1", `"name" must be a text`},
 		{"a text for a list", "w.toml", "name = \"a\"\ncompatibility_flags = \"x\"", "config", "w.toml:2:1", "list of texts"},
 		{"a text for an environment", "w.toml", "name = \"a\"\n[env]\nstaging = \"x\"", "config", "w.toml:3:1", "must be a table"},

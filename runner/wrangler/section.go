@@ -1,6 +1,12 @@
 package wrangler
 
-import "github.com/tminus/deploy-action/runner/finding"
+import (
+	"github.com/tminus/deploy-action/runner/document"
+	"github.com/tminus/deploy-action/runner/finding"
+)
+
+// Value is a value of the configuration and the place where it is written.
+type Value[T any] = document.Value[T]
 
 // Section is one environment of a Worker, or its top level, with all that is in
 // force there.

@@ -1,4 +1,4 @@
-package wrangler
+package document
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 
 // parseJSON reads JSON with comments and trailing commas, as wrangler reads
 // both wrangler.json and wrangler.jsonc.
-func parseJSON(file string, src []byte) (*node, error) {
+func parseJSON(file string, src []byte) (*Node, error) {
 	v, err := hujson.Parse(src)
 	if err != nil {
 		return nil, jsonError(file, src, err)
@@ -22,10 +22,6 @@ func parseJSON(file string, src []byte) (*node, error) {
 	root, err := j.node(v)
 	if err != nil {
 		return nil, err
-	}
-	if !root.isTable() {
-		return nil, finding.Errorf("syntax", root.at, "the file holds no object").
-			Hintf("a wrangler file is one object in braces")
 	}
 	return root, nil
 }
@@ -51,13 +47,13 @@ type jsonFile struct {
 	src  []byte
 }
 
-func (j jsonFile) node(v hujson.Value) (*node, error) {
+func (j jsonFile) node(v hujson.Value) (*Node, error) {
 	at := finding.Span(j.file, j.src, v.StartOffset, v.EndOffset)
 	switch inner := v.Value.(type) {
 	case *hujson.Object:
 		return j.table(at, inner)
 	case *hujson.Array:
-		n := &node{at: at, items: make([]*node, len(inner.Elements))}
+		n := &Node{At: at, items: make([]*Node, len(inner.Elements))}
 		for i, e := range inner.Elements {
 			item, err := j.node(e)
 			if err != nil {
@@ -67,25 +63,25 @@ func (j jsonFile) node(v hujson.Value) (*node, error) {
 		}
 		return n, nil
 	case hujson.Literal:
-		return &node{at: at, scalar: scalar(inner)}, nil
+		return &Node{At: at, Scalar: scalar(inner)}, nil
 	}
-	return &node{at: at}, nil
+	return &Node{At: at}, nil
 }
 
-func (j jsonFile) table(at finding.Position, o *hujson.Object) (*node, error) {
-	n := &node{at: at, fields: make(map[string]*node, len(o.Members))}
+func (j jsonFile) table(at finding.Position, o *hujson.Object) (*Node, error) {
+	n := &Node{At: at, fields: make(map[string]*Node, len(o.Members))}
 	for _, m := range o.Members {
 		name, _ := m.Name.Value.(hujson.Literal)
 		member, err := j.node(m.Value)
 		if err != nil {
 			return nil, err
 		}
-		member.key = finding.Span(j.file, j.src, m.Name.StartOffset, m.Name.EndOffset)
+		member.Key = finding.Span(j.file, j.src, m.Name.StartOffset, m.Name.EndOffset)
 		if first := n.fields[name.String()]; first != nil {
-			return nil, finding.Errorf("syntax", member.key, "key %q is written twice in one object", name.String()).
-				Hintf("keep one of the two").See(first.key)
+			return nil, finding.Errorf("syntax", member.Key, "key %q is written twice in one object", name.String()).
+				Hintf("keep one of the two").See(first.Key)
 		}
-		n.set(name.String(), member)
+		n.Set(name.String(), member)
 	}
 	return n, nil
 }

@@ -1,4 +1,4 @@
-package wrangler
+package document
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 // parseTOML reads TOML twice: the library's decoder gives the values and
 // refuses what is not TOML, its parser tells where they stand. The parser's
 // interface is not promised to stay, so it is used in this file alone.
-func parseTOML(file string, src []byte) (*node, error) {
+func parseTOML(file string, src []byte) (*Node, error) {
 	if !utf8.Valid(src) {
 		return nil, finding.Errorf("syntax", finding.Position{File: file}, "the file is not UTF-8 text").
 			Hintf("save it as UTF-8")
@@ -29,7 +29,7 @@ func parseTOML(file string, src []byte) (*node, error) {
 		return nil, tomlError(file, src, err)
 	}
 	root := p.node("", values)
-	root.at = finding.Span(file, src, 0, 0)
+	root.At = finding.Span(file, src, 0, 0)
 	return root, nil
 }
 
@@ -134,30 +134,30 @@ func (p *places) span(r unstable.Range) finding.Position {
 
 // node joins a decoded value with the places noted for its path. A value whose
 // own place is unknown stands where its container does.
-func (p *places) node(path string, value any) *node {
-	n := &node{at: p.at[path], key: p.key[path]}
-	if n.at.IsZero() {
-		n.at = n.key
+func (p *places) node(path string, value any) *Node {
+	n := &Node{At: p.at[path], Key: p.key[path]}
+	if n.At.IsZero() {
+		n.At = n.Key
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		fields := make(map[string]*node, len(v))
+		fields := make(map[string]*Node, len(v))
 		for key, member := range v {
 			fields[key] = p.node(join(path, key), member)
 		}
-		key := n.key
-		n = tableOf(n.at, fields)
-		n.key = key
+		key := n.Key
+		n = tableOf(n.At, fields)
+		n.Key = key
 	case []any:
-		n.items = make([]*node, len(v))
+		n.items = make([]*Node, len(v))
 		for i, item := range v {
 			n.items[i] = p.node(join(path, strconv.Itoa(i)), item)
-			if n.items[i].at.IsZero() {
-				n.items[i].at = n.at
+			if n.items[i].At.IsZero() {
+				n.items[i].At = n.At
 			}
 		}
 	default:
-		n.scalar = v
+		n.Scalar = v
 	}
 	return n
 }
