@@ -72,7 +72,8 @@ export interface UserGraph extends Rpc.DurableObjectBranded {
   markWritten(eventId: string): Promise<boolean>;
   addSource(source: { accountId: string; provider: string; label: string }): Promise<void>;
   listSources(): Promise<Source[]>;
-  recordChange(accountId: string, at: string): Promise<void>;
+  /** Counted once per delivery, however often it arrives. */
+  recordChange(deliveryId: string, accountId: string): Promise<void>;
   addNotice(text: string): Promise<string>;
   listNotices(): Promise<{ id: string; text: string }[]>;
 }
@@ -80,10 +81,10 @@ export interface UserGraph extends Rpc.DurableObjectBranded {
 /** AccountDO as the other Workers call it: one object per calendar account. */
 export interface Account extends Rpc.DurableObjectBranded {
   ping(): Promise<number>;
-  connect(grant: Grant): Promise<void>;
+  attach(grant: Grant): Promise<void>;
   sealedToken(): Promise<string | null>;
   status(): Promise<AccountStatus>;
-  /** False when this delivery was already seen. */
-  recordSync(deliveryId: string): Promise<boolean>;
+  /** Counted once per delivery, as in UserGraph. */
+  recordSync(deliveryId: string): Promise<void>;
   recordWrite(eventId: string): Promise<void>;
 }
