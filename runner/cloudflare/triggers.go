@@ -77,20 +77,13 @@ type Workflow struct {
 	Class  string `json:"class_name"`
 }
 
-// Zones lists the zones with one of the names. Names that are no zones are left out.
-func (c *Client) Zones(ctx context.Context, names ...string) ([]Zone, error) {
-	var all []Zone
-	for _, name := range names {
-		found, err := ask[[]Zone](func(o ...option.RequestOption) error {
-			_, err := c.zones.List(ctx, zones.ZoneListParams{}, o...)
-			return err
-		}, option.WithQuery("name", name), option.WithQuery("account.id", c.account))
-		if err != nil {
-			return nil, wrap(err, "look up zone %s", name)
-		}
-		all = append(all, found...)
-	}
-	return all, nil
+// Zones lists all zones of the account that the token sees.
+func (c *Client) Zones(ctx context.Context) ([]Zone, error) {
+	all, err := pages[Zone](func(o ...option.RequestOption) error {
+		_, err := c.zones.List(ctx, zones.ZoneListParams{}, o...)
+		return err
+	}, option.WithQuery("account.id", c.account))
+	return all, wrap(err, "list the zones")
 }
 
 // Routes lists all routes of a zone, whoever's they are.
@@ -113,6 +106,17 @@ func (c *Client) AddRoute(ctx context.Context, zone string, r Route) error {
 		return err
 	}, jsonBody(Route{Pattern: r.Pattern, Script: r.Script}))
 	return wrap(err, "add route %s", r.Pattern)
+}
+
+// SetRoute gives a route, known by its id, to another script.
+func (c *Client) SetRoute(ctx context.Context, zone string, r Route) error {
+	var p workers.RouteUpdateParams
+	p.ZoneID.Value = zone
+	_, err := ask[json.RawMessage](func(o ...option.RequestOption) error {
+		_, err := c.workers.Routes.Update(ctx, r.ID, p, o...)
+		return err
+	}, jsonBody(Route{Pattern: r.Pattern, Script: r.Script}))
+	return wrap(err, "give route %s to %s", r.Pattern, r.Script)
 }
 
 // RemoveRoute takes a route away by its id.
@@ -286,4 +290,15 @@ func (c *Client) PutWorkflow(ctx context.Context, w Workflow) error {
 		return err
 	}, jsonBody(map[string]string{"script_name": w.Script, "class_name": w.Class}))
 	return wrap(err, "put workflow %s", w.Name)
+}
+
+// RemoveWorkflow deletes a workflow with all its instances.
+func (c *Client) RemoveWorkflow(ctx context.Context, name string) error {
+	var p workflows.WorkflowDeleteParams
+	c.in(&p.AccountID.Value)
+	_, err := ask[json.RawMessage](func(o ...option.RequestOption) error {
+		_, err := c.workflows.Delete(ctx, name, p, o...)
+		return err
+	})
+	return wrap(err, "remove workflow %s", name)
 }
