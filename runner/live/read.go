@@ -13,16 +13,24 @@ import (
 	"github.com/tminus/deploy-action/runner/release"
 )
 
-// Scope says what is read. Scripts and whatever is true must be readable; the
-// rest is read if the token may.
+// Scope says what is read.
 type Scope struct {
-	// Scripts are the names of the scripts in question.
+	// Scripts are the names of the scripts whose deployments and triggers are read.
 	Scripts []string
 	// Hosts are the host names of their routes and custom domains, by which their
 	// zones are found.
 	Hosts []string
 	// Zones are ids of zones that routes name themselves.
-	Zones                                           []string
+	Zones []string
+	// Uses says which kinds of things the configuration names, so that they must
+	// be readable.
+	Uses Uses
+	// Stores has databases, namespaces and buckets listed, as far as they are used.
+	Stores bool
+}
+
+// Uses says which kinds of things a configuration names.
+type Uses struct {
 	Queues, Databases, Namespaces, Buckets, Domains bool
 }
 
@@ -120,16 +128,19 @@ func (r *reader) start() {
 			}
 		}
 	})
-	read(r, r.scope.Queues, "Queues:Read", r.c.Queues, func(all []cloudflare.Queue) { r.out.Queues = all })
-	read(r, r.scope.Domains, "Workers Scripts:Read", r.c.Domains, func(all []cloudflare.Domain) { r.out.domains = all })
-	read(r, false, "Workers Scripts:Read", r.c.Workflows, func(all []cloudflare.Workflow) { r.out.workflows = all })
-	if r.scope.Databases {
+	uses := r.scope.Uses
+	read(r, uses.Queues, "Queues:Read", r.c.Queues, func(all []cloudflare.Queue) { r.out.Queues = all })
+	if len(r.scope.Scripts) > 0 {
+		read(r, uses.Domains, "Workers Scripts:Read", r.c.Domains, func(all []cloudflare.Domain) { r.out.domains = all })
+		read(r, false, "Workers Scripts:Read", r.c.Workflows, func(all []cloudflare.Workflow) { r.out.workflows = all })
+	}
+	if r.scope.Stores && uses.Databases {
 		read(r, true, "D1:Read", r.c.Databases, func(all []cloudflare.Database) { r.out.Databases = all })
 	}
-	if r.scope.Namespaces {
+	if r.scope.Stores && uses.Namespaces {
 		read(r, true, "Workers KV Storage:Read", r.c.Namespaces, func(all []cloudflare.Namespace) { r.out.Namespaces = all })
 	}
-	if r.scope.Buckets {
+	if r.scope.Stores && uses.Buckets {
 		read(r, true, "Workers R2 Storage:Read", r.c.Buckets, func(all []string) { r.out.Buckets = all })
 	}
 	r.zones()
@@ -170,6 +181,9 @@ func (r *reader) zones() {
 	needed := len(r.scope.Hosts) > 0 || len(r.scope.Zones) > 0
 	read(r, len(r.scope.Hosts) > 0, "Zone:Read", r.c.Zones, func(all []cloudflare.Zone) {
 		r.out.Zones = all
+		if len(r.scope.Scripts) == 0 {
+			return
+		}
 		ids := slices.Clone(r.scope.Zones)
 		for _, host := range r.scope.Hosts {
 			if z, ok := r.out.Zone(host); ok {

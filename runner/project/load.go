@@ -79,6 +79,9 @@ func noWorkers(patterns []string) error {
 		Hintf("run in the repository's directory, name it with --project, or list the folders under workers: in %s", SettingsFile)
 }
 
+// FS is the file system that the project was loaded from.
+func (p Project) FS() fs.FS { return p.fsys }
+
 // add takes a file as a Worker if it has code or assets, else as a shared one.
 func (p *Project) add(f *wrangler.File) {
 	top := f.Top

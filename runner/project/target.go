@@ -244,5 +244,32 @@ func (t Target) Hosts() []string {
 	return hosts
 }
 
+// Outside are the references of the environments to scripts that are no Workers
+// of this project. Whether they are there, only the account can tell.
+func (p Project) Outside(envs ...string) []Need {
+	own := map[string]bool{}
+	for _, w := range p.Workers {
+		own[w.File.Top.Name.V] = true
+		for _, env := range w.File.Envs {
+			if s, ok := w.File.In(env.V); ok {
+				own[s.Name.V] = true
+			}
+		}
+	}
+	var all []Need
+	for _, env := range envs {
+		for _, w := range p.Workers {
+			if s, ok := w.File.In(env); ok {
+				for _, ref := range References(s) {
+					if !own[ref.Script] {
+						all = append(all, ref)
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
 // rel is a path written in a file, as a path of the project.
 func rel(file, written string) string { return path.Join(path.Dir(file), written) }

@@ -1,4 +1,4 @@
-package project
+package check
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -32,7 +33,7 @@ var storeFields = map[string]struct{ kind, id, name string }{
 }
 
 // uses are all mentions of stores in a target, in deploy order.
-func uses(t Target) []use {
+func uses(t project.Target) []use {
 	var all []use
 	for _, s := range t.Scripts {
 		for _, b := range s.Section.Bindings {
@@ -54,11 +55,11 @@ func uses(t Target) []use {
 
 // sharedStores finds stores that two environments have in common: a smoke test
 // on staging would then write into production.
-func (c *check) sharedStores() {
+func (c *files) sharedStores() {
 	type key struct{ kind, id string }
 	first := map[key]use{}
 	targets := slices.Clone(c.targets)
-	slices.SortStableFunc(targets, func(a, b Target) int { return cmp.Compare(weight(b.Env), weight(a.Env)) })
+	slices.SortStableFunc(targets, func(a, b project.Target) int { return cmp.Compare(weight(b.Env), weight(a.Env)) })
 	for _, t := range targets {
 		for _, u := range uses(t) {
 			k := key{u.kind, u.id}
@@ -86,7 +87,7 @@ func weight(env string) int {
 
 // contradictions finds databases whose name and id disagree within one
 // environment: one of the two is a slip, and only the id decides.
-func (c *check) contradictions() {
+func (c *files) contradictions() {
 	for _, t := range c.targets {
 		nameOf, idOf := map[string]use{}, map[string]use{}
 		all := uses(t)
@@ -112,7 +113,7 @@ func (c *check) contradictions() {
 
 // sharedUses are the databases that shared files describe: production's, as
 // wrangler reads such a file when no environment is named.
-func (c *check) sharedUses() []use {
+func (c *files) sharedUses() []use {
 	var all []use
 	for _, f := range c.Shared {
 		for _, b := range f.Top.Bindings {
@@ -125,14 +126,14 @@ func (c *check) sharedUses() []use {
 }
 
 // migrationFolders finds folders of migrations that are not there or hold none.
-func (c *check) migrationFolders() {
+func (c *files) migrationFolders() {
 	told := map[string]bool{}
 	for _, t := range c.targets {
 		for _, d := range t.Databases {
 			if d.Dir == "" || told[d.Dir] {
 				continue
 			}
-			if _, err := fs.Stat(c.fsys, d.Dir); err != nil {
+			if _, err := fs.Stat(c.FS(), d.Dir); err != nil {
 				told[d.Dir] = true
 				c.add(finding.Errorf("no-migrations", d.DirAt, "the migrations directory %s is not there", d.Dir).
 					Hintf("create it, or correct migrations_dir, which is relative to %s", d.DirAt.File))
@@ -147,7 +148,7 @@ func (c *check) migrationFolders() {
 
 // objectClasses finds Durable Object bindings whose class no migration of the
 // script that hosts it has created.
-func (c *check) objectClasses() {
+func (c *files) objectClasses() {
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
 			for _, b := range s.Section.Bindings {
@@ -162,7 +163,7 @@ func (c *check) objectClasses() {
 					}
 					host = other
 				}
-				if !slices.Contains(Classes(host.Section.Objects), class.V) {
+				if !slices.Contains(classes(host.Section.Objects), class.V) {
 					c.add(finding.Errorf("object-class", class.At, "no migration of %s creates the Durable Object class %q", host.Name, class.V).
 						Hintf("add it under new_sqlite_classes with a new tag in %s", host.File).See(host.At()))
 				}
@@ -171,8 +172,8 @@ func (c *check) objectClasses() {
 	}
 }
 
-// Classes are the Durable Object classes that exist after a list of migrations.
-func Classes(all []wrangler.ObjectMigration) []string {
+// classes are the Durable Object classes that exist after a list of migrations.
+func classes(all []wrangler.ObjectMigration) []string {
 	var live []string
 	strs := func(v any) (list []string) {
 		items, _ := v.([]any)

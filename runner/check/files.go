@@ -1,24 +1,25 @@
-package project
+package check
 
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
-// Check judges the files: everything that can be known to be wrong without
-// asking an account, for the given environments or, without any, for all that
-// the project defines. Waivers are applied; findings are sorted by place.
-func (p Project) Check(envs ...string) []finding.Finding {
+// Files judges what the project's files say, for the given environments or,
+// without any, for all that the project defines.
+func Files(p project.Project, envs ...string) []finding.Finding {
 	if len(envs) == 0 {
 		envs = p.Envs()
 	}
-	c := &check{Project: p}
+	c := &files{Project: p}
 	for _, env := range envs {
 		t, err := p.In(env)
 		c.add(finding.From(err, "config", finding.Position{})...)
@@ -32,19 +33,19 @@ func (p Project) Check(envs ...string) []finding.Finding {
 	} {
 		rule()
 	}
-	return p.Settings.Waive(c.all)
+	return c.all
 }
 
-// check is one judgement on its way.
-type check struct {
-	Project
-	targets []Target
+// files is one judgement on its way.
+type files struct {
+	project.Project
+	targets []project.Target
 	all     []finding.Finding
 }
 
-func (c *check) add(f ...finding.Finding) { c.all = append(c.all, f...) }
+func (c *files) add(f ...finding.Finding) { c.all = append(c.all, f...) }
 
-func (c *check) warnings() {
+func (c *files) warnings() {
 	c.add(c.Settings.Warnings...)
 	for _, w := range c.Workers {
 		c.add(w.File.Warnings...)
@@ -58,7 +59,7 @@ func (c *check) warnings() {
 // runbook's own check looks for the first word only.
 var placeholder = regexp.MustCompile(`(?i)placeholder|replace[-_ ]?me|change[-_ ]?me|^<[^<>]+>$|^\{\{.*\}\}$|^your[-_ ].*|^x{6,}$|^(0{32}|0{8}-0{4}-0{4}-0{4}-0{12})$|^todo\b`)
 
-func (c *check) placeholders() {
+func (c *files) placeholders() {
 	files := slices.Clone(c.Shared)
 	for _, w := range c.Workers {
 		files = append(files, w.File)
@@ -75,7 +76,7 @@ func (c *check) placeholders() {
 
 // notInherited finds what the top level has, an environment does not inherit
 // and does not say again: whole keys, and single names of bindings.
-func (c *check) notInherited() {
+func (c *files) notInherited() {
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
 			w := c.worker(s.Worker)
@@ -90,7 +91,7 @@ func (c *check) notInherited() {
 	}
 }
 
-func (c *check) missingNames(env string, s Script, w Worker, gone map[string]bool) {
+func (c *files) missingNames(env string, s project.Script, w project.Worker, gone map[string]bool) {
 	has := map[string]bool{}
 	for _, b := range s.Section.Bindings {
 		has[b.Key+" "+b.Name.V] = true
@@ -104,14 +105,14 @@ func (c *check) missingNames(env string, s Script, w Worker, gone map[string]boo
 	}
 }
 
-func (c *check) worker(name string) Worker {
-	i := slices.IndexFunc(c.Workers, func(w Worker) bool { return w.Name == name })
+func (c *files) worker(name string) project.Worker {
+	i := slices.IndexFunc(c.Workers, func(w project.Worker) bool { return w.Name == name })
 	return c.Workers[i]
 }
 
 // inheritedTriggers finds routes and crons that would move from the top level
 // into an environment, which is how staging takes production's traffic.
-func (c *check) inheritedTriggers() {
+func (c *files) inheritedTriggers() {
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
 			for _, key := range []string{"route", "routes", "triggers"} {
@@ -127,8 +128,8 @@ func (c *check) inheritedTriggers() {
 }
 
 // references finds names of scripts that belong to another environment. Names
-// that belong to no Worker of the project are left to [Project.Outside].
-func (c *check) references() {
+// that belong to no Worker of the project are left to [Account].
+func (c *files) references() {
 	owner := map[string]string{} // script name to short name
 	envOf := map[string]string{}
 	for _, w := range c.Workers {
@@ -141,7 +142,7 @@ func (c *check) references() {
 	}
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
-			for _, ref := range References(s.Section) {
+			for _, ref := range project.References(s.Section) {
 				worker, known := owner[ref.Script]
 				if !known || envOf[ref.Script] == t.Env {
 					continue
@@ -157,7 +158,7 @@ func (c *check) references() {
 	}
 }
 
-func scriptIn(t Target, worker string) string {
+func scriptIn(t project.Target, worker string) string {
 	for _, s := range t.Scripts {
 		if s.Worker == worker {
 			return s.Name
@@ -166,35 +167,8 @@ func scriptIn(t Target, worker string) string {
 	return worker + "-" + t.Env
 }
 
-// Outside are the references of the environments to scripts that are no Workers
-// of this project. Whether they are there, only the account can tell.
-func (p Project) Outside(envs ...string) []Need {
-	own := map[string]bool{}
-	for _, w := range p.Workers {
-		own[w.File.Top.Name.V] = true
-		for _, env := range w.File.Envs {
-			if s, ok := w.File.In(env.V); ok {
-				own[s.Name.V] = true
-			}
-		}
-	}
-	var all []Need
-	for _, env := range envs {
-		for _, w := range p.Workers {
-			if s, ok := w.File.In(env); ok {
-				for _, ref := range References(s) {
-					if !own[ref.Script] {
-						all = append(all, ref)
-					}
-				}
-			}
-		}
-	}
-	return all
-}
-
 // circles finds Workers that need each other, so that none can be first.
-func (c *check) circles() {
+func (c *files) circles() {
 	for _, t := range c.targets {
 		place := map[string]int{}
 		for i, s := range t.Scripts {
@@ -212,7 +186,7 @@ func (c *check) circles() {
 }
 
 // essentials finds what Cloudflare would refuse at upload.
-func (c *check) essentials() {
+func (c *files) essentials() {
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
 			m := s.Section.Module
@@ -223,8 +197,8 @@ func (c *check) essentials() {
 				c.add(finding.Errorf("no-date", m.Date.At, "compatibility_date %q is no date", m.Date.V).Hintf("write it as YYYY-MM-DD"))
 			}
 			if m.Main.Written() && !m.Build.Command.Written() {
-				if _, err := fs.Stat(c.fsys, rel(s.File, m.Main.V)); err != nil {
-					c.add(finding.Errorf("no-main", m.Main.At, "there is no file %s", rel(s.File, m.Main.V)).
+				if _, err := fs.Stat(c.FS(), path.Join(path.Dir(s.File), m.Main.V)); err != nil {
+					c.add(finding.Errorf("no-main", m.Main.At, "there is no file %s", path.Join(path.Dir(s.File), m.Main.V)).
 						Hintf("correct the path; it is relative to %s", s.File))
 				}
 			}
@@ -233,10 +207,10 @@ func (c *check) essentials() {
 }
 
 // secretMap finds Workers in the secret map that do not exist.
-func (c *check) secretMap() {
+func (c *files) secretMap() {
 	for _, s := range c.Settings.Secrets {
 		for _, name := range s.Workers {
-			known := slices.ContainsFunc(c.Workers, func(w Worker) bool { return w.Name == name })
+			known := slices.ContainsFunc(c.Workers, func(w project.Worker) bool { return w.Name == name })
 			if !known && !s.At.IsZero() {
 				c.add(finding.Errorf("unknown-worker", s.At, "secret %s is for a Worker %q that does not exist", s.Name, name).
 					Hintf("the Workers are %s", strings.Join(names(c.Workers), ", ")))
@@ -245,7 +219,7 @@ func (c *check) secretMap() {
 	}
 }
 
-func names(workers []Worker) []string {
+func names(workers []project.Worker) []string {
 	list := make([]string, len(workers))
 	for i, w := range workers {
 		list[i] = w.Name

@@ -1,4 +1,4 @@
-package project
+package check
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 
 // routes finds patterns that two scripts claim, or one script twice. Cloudflare
 // gives a pattern to one script only.
-func (c *check) routes() {
+func (c *files) routes() {
 	type claim struct {
 		script string
 		at     finding.Position
@@ -38,7 +38,7 @@ func (c *check) routes() {
 
 // consumers finds queues that two scripts consume: Cloudflare allows one
 // consumer for each queue (error 11004).
-func (c *check) consumers() {
+func (c *files) consumers() {
 	type claim struct {
 		script string
 		at     finding.Position
@@ -64,7 +64,7 @@ func (c *check) consumers() {
 
 // public finds Workers without a route that wrangler would put on workers.dev,
 // which is its default for a Worker without routes.
-func (c *check) public() {
+func (c *files) public() {
 	for _, t := range c.targets {
 		for _, s := range t.Scripts {
 			dev := s.Section.Triggers.WorkersDev
