@@ -103,3 +103,6 @@ func (m Manager) command(look func(string) (string, error), args ...string) ([]s
 	}
 	return append([]string{"npx", "--yes", m.Name + "@" + m.Version}, args...), nil
 }
+
+// Has tells whether package.json has a script of a name.
+func (m Manager) Has(script string) bool { return slices.Contains(m.Scripts, script) }

@@ -101,3 +101,22 @@ func follow(r io.Reader, line func(string)) []string {
 		}
 	}
 }
+
+// Shelled tells whether the first program of a command line can be found with
+// look, such as exec.LookPath. Words that only the shell understands pass.
+func Shelled(line string, look func(string) (string, error)) error {
+	for _, word := range strings.Fields(line) {
+		if strings.Contains(word, "=") {
+			continue // a variable for the program
+		}
+		if strings.ContainsAny(word, "$`'\"(){}&|;<>*") || builtin[word] {
+			return nil
+		}
+		_, err := look(word)
+		return err
+	}
+	return errors.New("it is empty")
+}
+
+// builtin are words that the shell does itself.
+var builtin = map[string]bool{"cd": true, "set": true, "export": true, ".": true, "if": true, "for": true, "while": true, "exec": true, "test": true, "[": true, ":": true, "true": true, "false": true, "exit": true, "echo": true}
