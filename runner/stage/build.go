@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os/exec"
 
+	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/child"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -170,21 +171,11 @@ func (b Build) units() [][]unit {
 
 // describe says in a few words what a bundle is.
 func describe(size int, digest, by string) string {
-	text := fmt.Sprintf("%s, %s", bytesText(size), shortDigest(digest))
+	text := fmt.Sprintf("%s, %s", bundle.SizeText(size), shortDigest(digest))
 	if by != "esbuild" {
 		text += ", by " + by
 	}
 	return text
-}
-
-func bytesText(n int) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%d kB", n>>10)
-	}
-	return fmt.Sprintf("%d bytes", n)
 }
 
 // shortDigest is enough of a digest for a person to tell two apart.

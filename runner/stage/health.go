@@ -13,6 +13,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
 )
 
 // Health asks every HTTP Worker of an environment, side by side, until it answers
@@ -56,7 +57,9 @@ func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, 
 		words, err := h.judge(e, url, answer)
 		good = words
 		return err
-	}, func(err error, wait time.Duration) { out.Sayf("asked %d times, again in %s: %s", asked, wait, message(err)) })
+	}, func(err error, wait time.Duration) {
+		out.Sayf("asked %d times, again in %s: %s", asked, wait, message(err))
+	})
 	if err != nil {
 		return err
 	}
@@ -115,11 +118,11 @@ func (h Health) judge(e project.Endpoint, url string, a probe.Answer) (string, e
 		return bad("a binding does not answer; see data.bindings in the answer and the Worker's logs", "that it is %q: %s", d.Status, excerpt)
 	}
 	if want := h.version(e.Script); want != "" && uuid.MatchString(d.Version) && d.Version != want {
-		return bad("the new version may take seconds to be everywhere; if it stays so, another deployment came in between", "from version %s, not %s", short(d.Version), short(want))
+		return bad("the new version may take seconds to be everywhere; if it stays so, another deployment came in between", "from version %s, not %s", release.Brief(d.Version), release.Brief(want))
 	}
 	words := fmt.Sprintf("%s, %d ms", d.Status, a.Took.Milliseconds())
 	if uuid.MatchString(d.Version) {
-		words += ", version " + short(d.Version)
+		words += ", version " + release.Brief(d.Version)
 	}
 	return words, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/schema"
 )
 
@@ -56,7 +57,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
 	applied, err := ledger.Read(ctx)
 	if err != nil {
-		return remedy(err, "D1:Edit")
+		return remedy.For(err, "D1:Edit")
 	}
 	for _, name := range schema.Unknown(d.Files, applied, d.Ledger) {
 		out.Note(finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
@@ -70,7 +71,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 		return nil
 	}
 	if done.Bookmark, err = m.Client.Bookmark(ctx, id); err != nil {
-		return remedy(err, "D1:Edit")
+		return remedy.For(err, "D1:Edit")
 	}
 	m.Draft.Migrate(done)
 	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
@@ -78,7 +79,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	out.Sayf("bookmark %s", done.Bookmark)
 	if len(applied) == 0 {
 		if err := ledger.Create(ctx); err != nil {
-			return remedy(err, "D1:Edit")
+			return remedy.For(err, "D1:Edit")
 		}
 	}
 	return m.apply(ctx, out, ledger, d, done, pending)
@@ -106,9 +107,9 @@ func (m Migrate) apply(ctx context.Context, out *pipeline.Out, ledger schema.Led
 // failed puts a failed migration on its line and says what is there now.
 func (m Migrate) failed(err error, d project.Database, file, sql string, applied, pending int) error {
 	if cloudflare.IsDenied(err) || errors.Is(err, context.Canceled) {
-		return remedy(err, "D1:Edit")
+		return remedy.For(err, "D1:Edit")
 	}
-	f := finding.Errorf("migration", schema.Place(file, sql, err.Error()), "%s was refused by %s: %s", d.Ledger(file), d.Name, reason(err))
+	f := finding.Errorf("migration", schema.Place(file, sql, err.Error()), "%s was refused by %s: %s", d.Ledger(file), d.Name, remedy.Reason(err))
 	if applied == 0 {
 		return f.Hintf("correct the file; nothing of it, and none of the %d pending ones, was applied", pending)
 	}
@@ -120,7 +121,7 @@ func (m Migrate) failed(err error, d project.Database, file, sql string, applied
 func (m Migrate) find(ctx context.Context, d project.Database) (string, error) {
 	all, err := m.Client.Databases(ctx)
 	if err != nil {
-		return "", remedy(err, "D1:Edit")
+		return "", remedy.For(err, "D1:Edit")
 	}
 	for _, there := range all {
 		if there.ID == d.ID && there.Name != d.Name && d.Name != d.ID {

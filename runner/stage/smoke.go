@@ -209,7 +209,7 @@ func codes(all []int) string {
 	return strings.Join(words, " or ")
 }
 
-var jsonWebToken = regexp.MustCompile(`^[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+var jsonWebToken = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
 // tokenIn finds the first JSON Web Token among the texts of a JSON body, keys in
 // their alphabetical order; empty if there is none.

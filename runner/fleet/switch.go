@@ -1,24 +1,27 @@
-package stage
+package fleet
 
 import (
 	"context"
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
-	"golang.org/x/sync/errgroup"
+	"github.com/tminus/deploy-action/runner/remedy"
 )
 
 // change has the release's version of one script serve all requests.
 func (d Deploy) change(ctx context.Context, out *pipeline.Out, s project.Script) error {
 	m := d.Fleet.of(s.Name)
 	if m.way == unchanged {
-		out.Endf("already serves %s", short(m.version))
+		out.Endf("already serves %s", release.Brief(m.version))
 		return nil
 	}
 	if m.way == asWhole {
@@ -34,10 +37,10 @@ func (d Deploy) change(ctx context.Context, out *pipeline.Out, s project.Script)
 	}
 	d.Fleet.switching(s.Name)
 	if _, err := d.Client.Deploy(ctx, s.Name, whole(version), d.label(m), false); err != nil {
-		return remedy(err, "Workers Scripts:Edit")
+		return remedy.For(err, "Workers Scripts:Edit")
 	}
 	d.Draft.Place(m.placed())
-	out.Endf("%s serves, after %s", short(version), shares(m.before.Shares()))
+	out.Endf("%s serves, after %s", release.Brief(version), shares(m.before.Shares()))
 	return nil
 }
 
@@ -51,11 +54,11 @@ func (d Deploy) put(ctx context.Context, out *pipeline.Out, m *move) error {
 	d.Fleet.switching(m.script.Name)
 	version, err := d.Client.Put(ctx, m.script.Name, made)
 	if err != nil {
-		return remedy(err, "Workers Scripts:Edit")
+		return remedy.For(err, "Workers Scripts:Edit")
 	}
 	d.Fleet.uploaded(m.script.Name, version)
 	d.Draft.Place(m.placed())
-	out.Endf("%s serves, put as a whole, %s", short(version), describeUpload(m))
+	out.Endf("%s serves, put as a whole, %s", release.Brief(version), describeUpload(m))
 	return nil
 }
 
@@ -90,7 +93,7 @@ func (d Deploy) trigger(ctx context.Context, out *pipeline.Out) error {
 			made++
 			group.Go(func() error {
 				out.Sayf("set the settings of %s", m.script.Name)
-				return at(remedy(d.Client.SetSettings(changing, m.script.Name, want), "Workers Scripts:Edit"), m.script.At())
+				return at(remedy.For(d.Client.SetSettings(changing, m.script.Name, want), "Workers Scripts:Edit"), m.script.At())
 			})
 		}
 	}
@@ -109,7 +112,7 @@ func (d Deploy) trigger(ctx context.Context, out *pipeline.Out) error {
 func (d Deploy) apply(ctx context.Context, out *pipeline.Out, s project.Script, c live.Change) error {
 	d.Fleet.triggering(c.Script)
 	out.Sayf("%s: %s", c.Script, c)
-	return at(remedy(c.Apply(ctx, d.Client), permissionFor(c.Kind)), place(s, c))
+	return at(remedy.For(c.Apply(ctx, d.Client), permissionFor(c.Kind)), place(s, c))
 }
 
 func permissionFor(k live.Kind) string {
@@ -136,7 +139,7 @@ func at(err error, p finding.Position) error {
 func describeUpload(m *move) string {
 	text := "static files alone"
 	if b := m.upload.Bundle; b != nil {
-		text = bytesText(b.Size())
+		text = bundle.SizeText(b.Size())
 	}
 	if n := len(m.upload.Files); n > 0 {
 		text += fmt.Sprintf(", %d static files", n)
@@ -147,23 +150,20 @@ func describeUpload(m *move) string {
 	return text
 }
 
-// short is enough of a version's id for a person.
-func short(version string) string { return version[:min(len(version), 8)] }
-
 // shares says which versions served.
 func shares(all []release.Share) string {
 	switch len(all) {
 	case 0:
 		return "nothing"
 	case 1:
-		return short(all[0].Version)
+		return release.Brief(all[0].Version)
 	}
 	text := ""
 	for i, s := range all {
 		if i > 0 {
 			text += " and "
 		}
-		text += fmt.Sprintf("%s at %g %%", short(s.Version), s.Percent)
+		text += fmt.Sprintf("%s at %g %%", release.Brief(s.Version), s.Percent)
 	}
 	return text
 }

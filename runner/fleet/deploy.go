@@ -1,4 +1,4 @@
-package stage
+package fleet
 
 import (
 	"context"
@@ -12,7 +12,9 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/secret"
+	"github.com/tminus/deploy-action/runner/stage"
 	"github.com/tminus/deploy-action/runner/upload"
 )
 
@@ -23,7 +25,7 @@ type Deploy struct {
 	Client *cloudflare.Client
 	Target project.Target
 	FS     fs.FS
-	From   *Shelf
+	From   *stage.Shelf
 	Fleet  *Fleet
 	Draft  *release.Draft
 	// Journal keeps the manifest before any traffic moves.
@@ -82,7 +84,7 @@ func switchTitle(script string) string { return "Switch " + script }
 func (d Deploy) read(ctx context.Context, out *pipeline.Out) error {
 	a, err := live.Read(ctx, d.Client, check.Scope(d.Target))
 	if err != nil {
-		return remedy(err, "Workers Scripts:Read")
+		return remedy.For(err, "Workers Scripts:Read")
 	}
 	var all []*move
 	charted := map[string]*move{}
@@ -162,7 +164,7 @@ func (d Deploy) upload(ctx context.Context, out *pipeline.Out, s project.Script)
 	m := d.Fleet.of(s.Name)
 	switch m.way {
 	case unchanged:
-		out.Endf("unchanged since %s: %s", since(m), short(m.version))
+		out.Endf("unchanged since %s: %s", since(m), release.Brief(m.version))
 		return nil
 	case asWhole:
 		out.Endf("goes with the switch: %s", m.oneWay)
@@ -175,7 +177,7 @@ func (d Deploy) upload(ctx context.Context, out *pipeline.Out, s project.Script)
 	if err != nil {
 		return err
 	}
-	out.Endf("version %s, %s", short(version), describeUpload(m))
+	out.Endf("version %s, %s", release.Brief(version), describeUpload(m))
 	return nil
 }
 
@@ -187,7 +189,7 @@ func (d Deploy) send(ctx context.Context, m *move) (string, error) {
 	}
 	version, err := d.Client.UploadVersion(ctx, m.script.Name, made)
 	if err != nil {
-		return "", remedy(err, "Workers Scripts:Edit")
+		return "", remedy.For(err, "Workers Scripts:Edit")
 	}
 	d.Fleet.uploaded(m.script.Name, version)
 	return version, nil
@@ -199,7 +201,7 @@ func (d Deploy) make(ctx context.Context, m *move) (cloudflare.Upload, error) {
 	if m.upload.Files != nil {
 		var err error
 		if token, err = d.Client.UploadAssets(ctx, m.script.Name, m.upload.Files); err != nil {
-			return cloudflare.Upload{}, remedy(err, "Workers Scripts:Edit")
+			return cloudflare.Upload{}, remedy.For(err, "Workers Scripts:Edit")
 		}
 	}
 	return m.upload.Make(d.release(), d.label(m), token), nil

@@ -1,4 +1,4 @@
-package stage
+package remedy
 
 import (
 	"context"
@@ -43,10 +43,10 @@ var remedies = []struct {
 	{100402, "object-class", "", "the declared exports do not fit what the account has"},
 }
 
-// remedy turns an error of the account into a finding that says what to do. An
+// For turns an error of the account into a finding that says what to do. An
 // error that is one already, or that only says that the run was cancelled, stays
 // as it is. The permission is what a denied call would have needed.
-func remedy(err error, permission string) error {
+func For(err error, permission string) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -77,5 +77,5 @@ func ray(e *cloudflare.Error) string {
 
 var where = regexp.MustCompile(`^query database \S+: `)
 
-// reason is an error without the words that only say where it came from.
-func reason(err error) string { return where.ReplaceAllString(err.Error(), "") }
+// Reason is an error without the words that only say where it came from.
+func Reason(err error) string { return where.ReplaceAllString(err.Error(), "") }
