@@ -49,6 +49,7 @@ type move struct {
 	// switched: a call that has the version serve was made; whether it took effect
 	// may not be known.
 	switched bool
+	putBack  bool
 }
 
 // take remembers the account as it was and what is to become of each script.
@@ -101,6 +102,28 @@ func (f *Fleet) Version(script string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return m.version
+}
+
+// Moved are the scripts whose traffic the release moved and that were not put
+// back, sorted.
+func (f *Fleet) Moved() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var names []string
+	for name, m := range f.moves {
+		if m.switched && !m.putBack {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// returned notes that a script serves what it served before.
+func (f *Fleet) returned(script string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moves[script].putBack = true
 }
 
 // placed is a move as the manifest keeps it.

@@ -74,6 +74,7 @@ func (p PutBack) script(ctx context.Context, out *pipeline.Out, s project.Script
 	before := m.before.Shares()
 	switch {
 	case now.ID == m.before.Serving.ID:
+		p.Fleet.returned(s.Name)
 		out.Endf("still serves %s", shares(before))
 		return nil
 	case m.oneWay != "":
@@ -87,6 +88,7 @@ func (p PutBack) script(ctx context.Context, out *pipeline.Out, s project.Script
 	if _, err := p.Client.Deploy(ctx, s.Name, traffic, putBackMessage(m), false); err != nil {
 		return p.unknown(s, err)
 	}
+	p.Fleet.returned(s.Name)
 	out.Endf("serves %s again", shares(before))
 	return nil
 }

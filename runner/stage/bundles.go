@@ -66,7 +66,7 @@ func (b Build) make(ctx context.Context, out *pipeline.Out, u unit, o bundle.Opt
 		out.Note(problem(w, finding.Warning))
 	}
 	for _, f := range check.Code(b.Project.FS(), u.script, o.Target.Mode(), made) {
-		out.Note(b.waived(f))
+		out.Note(b.Project.Settings.Waived(f))
 	}
 	return made, nil
 }
@@ -147,16 +147,6 @@ func (b Build) locate(f finding.Finding, p bundle.Problem) finding.Finding {
 	}
 	if strings.Contains(f.Message, "built into node") || strings.Contains(f.Hint, "built into node") {
 		f.Hint = `add compatibility_flags = ["nodejs_compat"] to the environment's section`
-	}
-	return f
-}
-
-// waived applies the project's waivers to one finding.
-func (b Build) waived(f finding.Finding) finding.Finding {
-	for _, w := range b.Project.Settings.Waive([]finding.Finding{f}) {
-		if w.Rule == f.Rule && w.At == f.At {
-			return w
-		}
 	}
 	return f
 }
