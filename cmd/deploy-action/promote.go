@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/checks/report"
+	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
@@ -38,7 +39,7 @@ type promotion struct {
 	release   string
 	commit    string
 	fleets    map[string]*fleet.Fleet
-	shelf     *stage.Shelf
+	shelf     *bundle.Shelf
 }
 
 func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
@@ -89,7 +90,7 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	}
 	p.commit = commit(ctx, p.dir, p.lookup)
 	p.release = release.ID(time.Now(), p.commit)
-	p.fleets, p.shelf = map[string]*fleet.Fleet{}, &stage.Shelf{}
+	p.fleets, p.shelf = map[string]*fleet.Fleet{}, &bundle.Shelf{}
 	for _, t := range p.all {
 		p.fleets[t.Env] = &fleet.Fleet{}
 	}

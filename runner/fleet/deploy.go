@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -14,7 +15,6 @@ import (
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/secret"
-	"github.com/tminus/deploy-action/runner/stage"
 	"github.com/tminus/deploy-action/runner/upload"
 )
 
@@ -25,7 +25,7 @@ type Deploy struct {
 	Client *cloudflare.Client
 	Target project.Target
 	FS     fs.FS
-	From   *stage.Shelf
+	From   *bundle.Shelf
 	Fleet  *Fleet
 	Draft  *release.Draft
 	// Journal keeps the manifest before any traffic moves.

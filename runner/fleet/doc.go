@@ -9,5 +9,5 @@
 //
 // The room decides how each script travels; what is sent is made by upload, the
 // account is read by live. Its other neighbours are pipeline, project, release,
-// check, remedy and stage, whose shelf holds the bundles.
+// check, remedy and bundle, on whose shelf the code lies.
 package fleet

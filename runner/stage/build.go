@@ -30,7 +30,7 @@ type Build struct {
 	Bundler string
 	// Redact takes secrets out of what commands print.
 	Redact func(string) string
-	Into   *Shelf
+	Into   *bundle.Shelf
 }
 
 // Name implements pipeline.Stage.

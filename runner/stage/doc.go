@@ -4,7 +4,7 @@
 //
 // A stage asks nothing while it makes its tasks, so a plan can be printed. Stages
 // do not talk to each other but through what they are given: bundles on a
-// [Shelf], and the release's draft. What goes wrong becomes a finding with the
+// shelf, and the release's draft. What goes wrong becomes a finding with the
 // line of configuration and the remedy of the users' runbook.
 //
 // The work itself lives in other rooms: child runs commands, bundle bundles,

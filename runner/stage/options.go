@@ -2,37 +2,10 @@ package stage
 
 import (
 	"path/filepath"
-	"sync"
 
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/project"
 )
-
-// Shelf is where Build puts bundles and Deploy takes them from. The zero Shelf is
-// ready.
-type Shelf struct {
-	mu  sync.Mutex
-	all map[string]*bundle.Bundle
-}
-
-func key(worker, env string) string { return worker + " " + env }
-
-// Put keeps the bundle of a Worker for an environment.
-func (s *Shelf) Put(worker, env string, b *bundle.Bundle) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all == nil {
-		s.all = map[string]*bundle.Bundle{}
-	}
-	s.all[key(worker, env)] = b
-}
-
-// Get gives the bundle of a Worker for an environment, nil if none was made.
-func (s *Shelf) Get(worker, env string) *bundle.Bundle {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all[key(worker, env)]
-}
 
 // Options say how a script is bundled. Root is the project's directory.
 func Options(root string, s project.Script) bundle.Options {
