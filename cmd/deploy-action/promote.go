@@ -24,22 +24,31 @@ import (
 // promotion is the command promote.
 type promotion struct {
 	*program
-	flags promoteFlags
+	flags   promoteFlags
+	road    road
+	tools   tools
+	release string
+	commit  string
+	fleets  map[string]*fleet.Fleet // by environment
+	shelf   *bundle.Shelf
+}
 
+// road is what is promoted where.
+type road struct {
 	project project.Project
 	dir     string
-	// all are the environments of the road; deploying are those of them that are
-	// not skipped, narrowed to the Workers that were asked for.
+	// all are the environments on the way; deploying are those of them that are not
+	// skipped, narrowed to the Workers that were asked for.
 	all       []project.Target
 	deploying []project.Target
-	client    *cloudflare.Client
-	accountID string
-	probe     *probe.Client
-	secrets   secret.Store
-	release   string
-	commit    string
-	fleets    map[string]*fleet.Fleet
-	shelf     *bundle.Shelf
+}
+
+// tools are what reaches the account and the Workers.
+type tools struct {
+	client  *cloudflare.Client
+	account string // id
+	probe   *probe.Client
+	secrets secret.Store
 }
 
 func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
@@ -66,32 +75,32 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 
 // begin finds out everything that must be known before anything is done.
 func (p *promotion) begin(ctx context.Context) (err error) {
-	if p.project, p.dir, err = p.load(); err != nil {
+	if p.road.project, p.road.dir, err = p.load(); err != nil {
 		return err
 	}
-	if p.all, err = p.road(); err != nil {
+	if p.road.all, err = p.envs(); err != nil {
 		return err
 	}
-	for _, t := range p.all {
+	for _, t := range p.road.all {
 		narrow, err := t.Only(p.flags.Worker...)
 		if err != nil {
 			return err
 		}
 		if p.skipped(t.Env) == "" {
-			p.deploying = append(p.deploying, narrow)
+			p.road.deploying = append(p.road.deploying, narrow)
 		}
 	}
-	store := p.program.secrets(p.project)
+	store := p.program.secrets(p.road.project)
 	if !p.flags.SkipSecrets {
-		p.secrets = store
+		p.tools.secrets = store
 	}
-	if p.probe, err = p.prober(p.flags.probeFlags); err != nil {
+	if p.tools.probe, err = p.prober(p.flags.probeFlags); err != nil {
 		return err
 	}
-	p.commit = commit(ctx, p.dir, p.lookup)
+	p.commit = commit(ctx, p.road.dir, p.lookup)
 	p.release = release.ID(time.Now(), p.commit)
 	p.fleets, p.shelf = map[string]*fleet.Fleet{}, &bundle.Shelf{}
-	for _, t := range p.all {
+	for _, t := range p.road.all {
 		p.fleets[t.Env] = &fleet.Fleet{}
 	}
 	if !p.flags.SkipBuild {
@@ -102,22 +111,22 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	if p.flags.DryRun {
 		return nil // it asks no account
 	}
-	p.client, p.accountID, err = p.program.client(p.flags.accountFlags, p.deploying)
+	p.tools.client, p.tools.account, err = p.program.client(p.flags.accountFlags, p.road.deploying)
 	return err
 }
 
-// road are the environments on the way: staging and then production, or those
+// envs are the environments on the way: staging and then production, or those
 // that the project has.
-func (p *promotion) road() ([]project.Target, error) {
+func (p *promotion) envs() ([]project.Target, error) {
 	if p.flags.StageOnly && p.flags.ProdOnly {
 		return nil, finding.Errorf("bad-flag", finding.Position{}, "--stage-only and --prod-only exclude each other").Hintf("give one of them")
 	}
 	if env := p.flags.Env; env != "" && env != "all" {
-		if _, err := targets(p.project, env); err != nil {
+		if _, err := targets(p.road.project, env); err != nil {
 			return nil, err
 		}
 	}
-	return targets(p.project, "all")
+	return targets(p.road.project, "all")
 }
 
 // skipped says why an environment is left out, empty if it is not.
@@ -137,7 +146,7 @@ func (p *promotion) skipped(env string) string {
 func (p *promotion) plan() pipeline.Plan {
 	plan := pipeline.Plan{Width: p.flags.Concurrency}
 	plan.Steps = append(plan.Steps, pipeline.Step{Stage: p.build(), KeepGoing: true})
-	for _, t := range p.all {
+	for _, t := range p.road.all {
 		plan.Steps = append(plan.Steps, p.gates(t)...)
 	}
 	return plan
@@ -145,7 +154,7 @@ func (p *promotion) plan() pipeline.Plan {
 
 func (p *promotion) build() stage.Build {
 	return stage.Build{
-		Dir: p.dir, Project: p.project, Targets: p.deploying, Env: p.childEnv(p.program.secrets(p.project)),
+		Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Env: p.childEnv(p.program.secrets(p.road.project)),
 		Skip: p.flags.SkipBuild, Bundler: p.flags.Bundler, Redact: p.redact, Into: p.shelf,
 	}
 }
@@ -154,7 +163,7 @@ func (p *promotion) build() stage.Build {
 // validated by the health of all.
 func (p *promotion) gates(whole project.Target) []pipeline.Step {
 	t := whole
-	for _, narrow := range p.deploying {
+	for _, narrow := range p.road.deploying {
 		if narrow.Env == t.Env {
 			t = narrow
 		}
@@ -165,22 +174,22 @@ func (p *promotion) gates(whole project.Target) []pipeline.Step {
 		draft.Answer("https://" + e.Host)
 	}
 	f := p.fleets[env]
-	smoke := stage.Smoke{Probe: p.probe, Target: whole, Scenario: p.project.Settings.Smoke, Redact: p.redact}
+	smoke := stage.Smoke{Probe: p.tools.probe, Target: whole, Scenario: p.road.project.Settings.Smoke, Redact: p.redact}
 	return []pipeline.Step{
 		{Env: env, Skip: first(skip, when(p.flags.SkipMigrations, "--skip-migrations")),
-			Stage: stage.Migrate{Client: p.client, FS: p.project.FS(), Databases: t.Databases, Account: p.accountID, Draft: draft}},
+			Stage: stage.Migrate{Client: p.tools.client, FS: p.road.project.FS(), Databases: t.Databases, Account: p.tools.account, Draft: draft}},
 		{Env: env, Skip: skip,
-			Stage: fleet.Deploy{Client: p.client, Target: t, FS: p.project.FS(), From: p.shelf, Fleet: f, Draft: draft, Journal: p.journal(), Secrets: p.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows},
-			Undo:  fleet.PutBack{Client: p.client, Target: t, Fleet: f}},
+			Stage: fleet.Deploy{Client: p.tools.client, Target: t, FS: p.road.project.FS(), From: p.shelf, Fleet: f, Draft: draft, Journal: p.journal(), Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows},
+			Undo:  fleet.PutBack{Client: p.tools.client, Target: t, Fleet: f}},
 		{Env: env, Skip: skip, KeepGoing: true,
-			Stage: stage.Health{Probe: p.probe, Target: whole, Path: p.project.Settings.Health.Path, Patience: p.flags.patience(p.project.Settings), Version: f.Version, Redact: p.redact}},
+			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: f.Version, Redact: p.redact}},
 		{Env: env, Skip: first(skip, when(p.flags.SkipSmoke, "--skip-smoke"), smoke.Missing()), Stage: smoke},
 	}
 }
 
 // journal keeps releases in the workspace.
 func (p *promotion) journal() release.Folder {
-	return release.Folder{Dir: filepath.Join(p.dir, ".deploy-action", "releases")}
+	return release.Folder{Dir: filepath.Join(p.road.dir, ".deploy-action", "releases")}
 }
 
 // when is a reason if it holds, else nothing.
@@ -213,7 +222,7 @@ func (p *promotion) dryRun(plan pipeline.Plan) error {
 // check judges files, code and account before anything is queued.
 func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
 	return p.program.check(ctx, stage.Check{
-		Dir: p.dir, Project: p.project, Targets: p.deploying, Client: p.client,
+		Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client,
 	})
 }
 
@@ -222,7 +231,7 @@ func (p *promotion) aftermath(verdict pipeline.Verdict) {
 	if verdict == pipeline.Passed {
 		return
 	}
-	for _, t := range p.deploying {
+	for _, t := range p.road.deploying {
 		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 {
 			p.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves release %s on %s, and it did not pass all gates", t.Env, p.release, strings.Join(moved, ", ")).
 				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.journal().Path(t.Env))})
