@@ -10,15 +10,36 @@ import (
 // Handler does one endpoint's work.
 type Handler func(*Call) (Answer, error)
 
-// What an endpoint can demand besides a permission by name.
+// What an endpoint can demand: a permission by the name Cloudflare gives it
+// (Edit includes Read), any live token, or nothing.
 const (
 	Anyone   = "anyone"    // no token is read: the URL or the body carries its own
 	AnyToken = "any token" // a live token, whatever it may do
+
+	AccountRead     = "Account Settings:Read"
+	AnalyticsRead   = "Account Analytics:Read"
+	D1Edit          = "D1:Edit"
+	D1Read          = "D1:Read"
+	DNSEdit         = "DNS:Edit"
+	DNSRead         = "DNS:Read"
+	KVEdit          = "Workers KV Storage:Edit"
+	KVRead          = "Workers KV Storage:Read"
+	MembershipsRead = "Memberships:Read"
+	QueuesEdit      = "Queues:Edit"
+	QueuesRead      = "Queues:Read"
+	R2Edit          = "Workers R2 Storage:Edit"
+	R2Read          = "Workers R2 Storage:Read"
+	RoutesEdit      = "Workers Routes:Edit"
+	RoutesRead      = "Workers Routes:Read"
+	ScriptsEdit     = "Workers Scripts:Edit"
+	ScriptsRead     = "Workers Scripts:Read"
+	TailRead        = "Workers Tail:Read"
+	UserRead        = "User Details:Read"
+	ZoneRead        = "Zone:Read"
 )
 
 // Endpoint is one method of one path. Path is relative to the API base and
-// has {name} for each part that varies; Needs is the permission a token must
-// have, such as "Workers Scripts:Edit", or Anyone, or AnyToken.
+// has {name} for each part that varies; Needs is one of the constants above.
 type Endpoint struct {
 	Method, Path, Needs string
 	Do                  Handler
