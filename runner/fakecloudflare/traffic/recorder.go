@@ -1,10 +1,12 @@
 package traffic
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -161,6 +163,15 @@ func (w *watcher) Write(b []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Hijack takes the connection over, for a socket.
+func (w *watcher) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+	}
+	return conn, rw, err
+}
 
 // drop closes the connection. A writer without one (a test's recorder) answers 502 instead.
 func (w *watcher) drop() {
