@@ -1,0 +1,69 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Journal keeps a manifest before traffic moves: a write-ahead record.
+type Journal interface {
+	Record(ctx context.Context, m Manifest) error
+}
+
+// Folder is a journal in a directory: one file for each environment's newest
+// release, written so that it is there wholly or not at all.
+type Folder struct{ Dir string }
+
+// Path is the file of an environment.
+func (f Folder) Path(environment string) string {
+	return filepath.Join(f.Dir, environment+".json")
+}
+
+// Record implements [Journal].
+func (f Folder) Record(_ context.Context, m Manifest) error {
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("record release %s: %w", m.Release, err)
+	}
+	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
+		return fmt.Errorf("record release %s: %w", m.Release, err)
+	}
+	if err := replace(f.Path(m.Environment), append(raw, '\n')); err != nil {
+		return fmt.Errorf("record release %s: %w", m.Release, err)
+	}
+	return nil
+}
+
+// Read gives the newest release of an environment that the folder knows; it
+// wraps fs.ErrNotExist when there is none.
+func (f Folder) Read(environment string) (Manifest, error) {
+	raw, err := os.ReadFile(f.Path(environment))
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read the record of %s: %w", environment, err)
+	}
+	return Parse(raw)
+}
+
+// replace writes a file beside its place, forces it to the disk and moves it there.
+func replace(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(content); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Sync(); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,172 @@
+package release
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tminus/deploy-action/runner/finding"
+)
+
+// Schema is the version of the manifest's form. A reader refuses one that it
+// does not know.
+const Schema = 1
+
+// Manifest is what one release did to one environment.
+type Manifest struct {
+	Schema      int        `json:"schema"`
+	Release     string     `json:"release"`
+	Commit      string     `json:"commit,omitempty"`
+	Environment string     `json:"environment"`
+	Created     time.Time  `json:"created"`
+	Workers     []Placed   `json:"workers"`
+	Databases   []Migrated `json:"databases,omitempty"`
+	Endpoints   []string   `json:"endpoints,omitempty"` // URLs that answer for the environment
+}
+
+// Placed is one script of a release.
+type Placed struct {
+	Worker string `json:"worker"`
+	Script string `json:"script"`
+	// Version is the version that the release has serve; empty for a script that is
+	// put as a whole, until that is done.
+	Version string `json:"version,omitempty"`
+	// Previous is what served before, with its shares; empty for a new script.
+	Previous []Share `json:"previous,omitempty"`
+	// Digest is the fingerprint of code and configuration.
+	Digest string `json:"digest"`
+	// Unchanged: the live version has the same digest, so the release left it alone.
+	Unchanged bool `json:"unchanged,omitempty"`
+	// OneWay says why the script cannot come back to Previous; empty if it can.
+	OneWay string `json:"one_way,omitempty"`
+	// Triggers are wanted by the release, PreviousTriggers were live before it.
+	Triggers         Triggers         `json:"triggers"`
+	PreviousTriggers Triggers         `json:"previous_triggers"`
+	At               finding.Position `json:"at,omitzero"`
+}
+
+// Share is a version's part of a script's requests, in percent.
+type Share struct {
+	Version string  `json:"version"`
+	Percent float64 `json:"percent"`
+}
+
+// Migrated is a database and what the release did to it.
+type Migrated struct {
+	Name string `json:"name"`
+	ID   string `json:"id"`
+	// Bookmark is the place in Time Travel from before the first migration.
+	Bookmark string `json:"bookmark,omitempty"`
+	// Applied are the ledger names of the migrations that the release applied.
+	Applied []string `json:"applied,omitempty"`
+}
+
+// Triggers are what makes a script run. Cloudflare does not version them.
+type Triggers struct {
+	Routes     []Route    `json:"routes,omitempty"`
+	Domains    []string   `json:"domains,omitempty"` // custom domains, host names
+	Crons      []string   `json:"crons,omitempty"`
+	Consumers  []Consumer `json:"consumers,omitempty"`
+	Workflows  []Workflow `json:"workflows,omitempty"`
+	WorkersDev bool       `json:"workers_dev,omitempty"`
+	Previews   bool       `json:"preview_urls,omitempty"`
+}
+
+// Route is a pattern on a zone.
+type Route struct {
+	Pattern string `json:"pattern"`
+	Zone    string `json:"zone"` // the zone's id
+}
+
+// Consumer is a queue that the script takes messages from.
+type Consumer struct {
+	Queue      string         `json:"queue"`
+	DeadLetter string         `json:"dead_letter,omitempty"`
+	Settings   map[string]any `json:"settings,omitempty"` // in the API's names and units
+}
+
+// Workflow is a workflow that a class of the script runs.
+type Workflow struct {
+	Name  string `json:"name"`
+	Class string `json:"class"`
+}
+
+// Parse reads a manifest from JSON and refuses what is none.
+func Parse(raw []byte) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return Manifest{}, fmt.Errorf("not a release manifest: %w", err)
+	}
+	if m.Schema != Schema || m.Release == "" || m.Environment == "" {
+		return Manifest{}, fmt.Errorf("not a release manifest of schema %d", Schema)
+	}
+	return m, nil
+}
+
+// Placed finds a script of the release.
+func (m Manifest) Placed(script string) (Placed, bool) {
+	for _, p := range m.Workers {
+		if p.Script == script {
+			return p, true
+		}
+	}
+	return Placed{}, false
+}
+
+// Draft is a manifest that is being written, by several tasks at once.
+type Draft struct {
+	mu sync.Mutex
+	m  Manifest
+}
+
+// NewDraft begins the manifest of a release.
+func NewDraft(release, commit, environment string, now time.Time) *Draft {
+	return &Draft{m: Manifest{Schema: Schema, Release: release, Commit: commit, Environment: environment, Created: now.UTC().Truncate(time.Second)}}
+}
+
+// Place adds or replaces a script.
+func (d *Draft) Place(p Placed) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.IndexFunc(d.m.Workers, func(q Placed) bool { return q.Script == p.Script })
+	if i < 0 {
+		d.m.Workers = append(d.m.Workers, p)
+		return
+	}
+	d.m.Workers[i] = p
+}
+
+// Migrate adds or replaces a database.
+func (d *Draft) Migrate(db Migrated) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i := slices.IndexFunc(d.m.Databases, func(e Migrated) bool { return e.ID == db.ID })
+	if i < 0 {
+		d.m.Databases = append(d.m.Databases, db)
+		return
+	}
+	d.m.Databases[i] = db
+}
+
+// Answer adds URLs that answer for the environment.
+func (d *Draft) Answer(urls ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.m.Endpoints = append(d.m.Endpoints, urls...)
+}
+
+// Manifest is the manifest as it stands, with its scripts in the given order.
+func (d *Draft) Manifest(order ...string) Manifest {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.m
+	m.Workers = slices.Clone(d.m.Workers)
+	m.Databases = slices.Clone(d.m.Databases)
+	m.Endpoints = slices.Clone(d.m.Endpoints)
+	slices.SortStableFunc(m.Workers, func(a, b Placed) int {
+		return slices.Index(order, a.Script) - slices.Index(order, b.Script)
+	})
+	return m
+}

@@ -1,0 +1,5 @@
+CREATE TABLE launches (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  at TEXT NOT NULL
+);

@@ -1,0 +1,1 @@
+CREATE INDEX accounts_by_user ON accounts (user_id, provider);

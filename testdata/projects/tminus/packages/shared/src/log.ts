@@ -1,0 +1,4 @@
+/** One JSON object per line, which Workers Logs splits into fields. */
+export function log(event: string, fields: Record<string, unknown> = {}): void {
+  console.log(JSON.stringify({ event, ...fields }));
+}

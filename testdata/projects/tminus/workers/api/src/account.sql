@@ -1,0 +1,15 @@
+CREATE TABLE IF NOT EXISTS account (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  sealed_token TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS deliveries (
+  id TEXT PRIMARY KEY,
+  at TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS writes (
+  event_id TEXT PRIMARY KEY
+);

@@ -1,0 +1,7 @@
+import { guarded } from "@tminus/shared";
+import type { Env } from "~/env";
+import { route } from "~/routes/route";
+
+export default {
+  fetch: (request, env) => guarded(() => route(request, env)),
+} satisfies ExportedHandler<Env>;
