@@ -2,8 +2,9 @@
 // sentence that says so.
 export default function ({ what }) {
 	return new Proxy({}, {
-		get(_, property) {
-			if (property === "then" || typeof property === "symbol") return undefined;
+		get(target, property) {
+			// asked by the language and by Node's process.env, not by the Worker
+			if (property === "then" || property === "toJSON" || typeof property === "symbol" || property in target) return target[property];
 			return () => {
 				throw new Error(what);
 			};

@@ -81,20 +81,21 @@ function stub(worker, text) {
 	const classes = worker.exports
 		.map(({ name, durable }) => `export class ${name} extends ${durable ? "DurableObject" : "WorkerEntrypoint"} { constructor(...a) { super(...a); fail(); } }`)
 		.join("\n");
+	const { name, assets, tails } = worker.options;
 	return {
-		...worker.options,
+		name,
+		assets,
+		tails,
+		modulesRoot: "/",
 		modules: [{
 			type: "ESModule",
-			path: "stub.mjs",
+			path: "/stub.mjs",
 			contents: `import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 function fail() { throw new Error(${message}); }
 export default { fetch: fail, queue: fail, scheduled: fail };
 ${classes}`,
 		}],
-		modulesRoot: undefined,
-		script: undefined,
 		compatibilityDate: "2026-03-20",
-		compatibilityFlags: [],
 	};
 }
 
