@@ -271,7 +271,10 @@ func TestMessagesFlow(t *testing.T) {
 	s.must("POST /accounts/A/queues/"+id["q"]+"/consumers", `{"type":"worker","script_name":"consumer","dead_letter_queue":"dead","settings":{"batch_size":10,"max_wait_time_ms":50,"max_retries":1}}`, nil)
 	backlog := func(name string) (n struct {
 		Count int `json:"backlog_count"`
-	}) { s.must("GET /accounts/A/queues/"+id[name]+"/metrics", "", &n); return n }
+	}) {
+		s.must("GET /accounts/A/queues/"+id[name]+"/metrics", "", &n)
+		return n
+	}
 	for end := time.Now().Add(20 * time.Second); backlog("q").Count > 0 && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}

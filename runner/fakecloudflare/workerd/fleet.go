@@ -51,6 +51,9 @@ type served struct {
 // one process, and starting another cuts them off.
 const grace = 2 * time.Second
 
+// limit is how long serving anew may take before it counts as failed.
+const limit = time.Minute
+
 // Start starts the child for the project in a directory, whose packages it
 // uses. It serves nothing until the first request or Settle.
 func Start(ctx context.Context, project string, world World) (f *Fleet, err error) {
@@ -107,6 +110,8 @@ func (f *Fleet) Settle(ctx context.Context) error {
 		return fmt.Errorf("serve the Workers: %w", err)
 	}
 	f.quiet()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit) // who asked first may give up; the others still wait
+	defer cancel()
 	a, err := f.child.ask(ctx, "serve", command)
 	if err != nil {
 		return fmt.Errorf("serve the Workers: %w", err)
