@@ -22,9 +22,9 @@ import (
 
 	fake "github.com/tminus/deploy-action/runner/fakecloudflare"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/asset"
+	"github.com/tminus/deploy-action/runner/fakecloudflare/dns"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/internal/project"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/queue"
-	"github.com/tminus/deploy-action/runner/fakecloudflare/zone"
 )
 
 // site is a running account with a client for its API and one for its Workers.
@@ -50,7 +50,7 @@ func newSite(t *testing.T) site {
 			t.Error(err)
 		}
 	})
-	if _, err := server.Zones.AddRecord("example.com", zone.Content{Type: "CNAME", Name: "*", Content: "example.com", Proxied: true}); err != nil {
+	if _, err := server.Zones.AddRecord("example.com", dns.Content{Type: "CNAME", Name: "*", Content: "example.com", Proxied: true}); err != nil {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()

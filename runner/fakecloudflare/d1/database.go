@@ -3,12 +3,12 @@ package d1
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/d1/split"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/mint"
 )
 
@@ -105,7 +105,7 @@ func (db *Database) run(statements []Statement) ([]Result, error) {
 }
 
 func (db *Database) execute(statement Statement) (_ Result, err error) {
-	if first := firstWord(statement.SQL); transactional[first] {
+	if transactional[split.FirstWord(statement.SQL)] {
 		return Result{}, &SQLError{noTransactions}
 	}
 	began, before := time.Now(), db.version()
@@ -187,13 +187,4 @@ func (db *Database) Size() (tables, bytes int64) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return db.ask("SELECT count(*) FROM sqlite_master WHERE type = 'table'"), db.size()
-}
-
-func firstWord(sql string) string {
-	sql = withoutComments(sql)
-	end := 0
-	for end < len(sql) && letter(sql[end]) {
-		end++
-	}
-	return strings.ToUpper(sql[:end])
 }

@@ -2,7 +2,7 @@
 // reached over the API, over the runtime's binding, and back in time by bookmark.
 //
 // What makes it D1 and not plain SQLite: one request is one transaction; its
-// text is split the way the server splits it (see Split); transactions,
+// text is split the way the server splits it (package split); transactions,
 // attached files and most pragmas are refused; errors end in
 // ": SQLITE_ERROR" and carry the offset, as workerd writes them.
 //

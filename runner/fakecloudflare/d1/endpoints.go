@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/d1/split"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 )
 
@@ -138,7 +139,7 @@ func (q queryBody) statements() ([]Statement, error) {
 		return nil, err
 	}
 	var statements []Statement
-	for _, sql := range Split(q.SQL) {
+	for _, sql := range split.Statements(q.SQL) {
 		statements = append(statements, Statement{SQL: sql, Params: params})
 	}
 	return statements, nil

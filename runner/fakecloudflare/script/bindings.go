@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/durable"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/upload"
 )
@@ -69,7 +70,7 @@ func inherited(b upload.Binding, before *Version) (upload.Binding, string) {
 
 // bound checks that what the bindings name exists, as it will be once the
 // script has these classes and exports.
-func (s *Scripts) bound(name string, bindings []upload.Binding, classes Classes, code upload.Code, versioned bool) error {
+func (s *Scripts) bound(name string, bindings []upload.Binding, classes durable.Classes, code upload.Code, versioned bool) error {
 	for _, b := range bindings {
 		var err error
 		switch b.Type {
@@ -99,7 +100,7 @@ func (s *Scripts) serviceBound(name string, b upload.Binding) error {
 	return nil
 }
 
-func (s *Scripts) objectBound(name string, b upload.Binding, classes Classes, code upload.Code, versioned bool) error {
+func (s *Scripts) objectBound(name string, b upload.Binding, classes durable.Classes, code upload.Code, versioned bool) error {
 	class, owner := b.Text("class_name"), b.Text("script_name")
 	if owner != "" && owner != name {
 		other := s.all[owner]

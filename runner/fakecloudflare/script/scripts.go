@@ -97,7 +97,7 @@ func (s *Scripts) find(name string) (*Script, error) {
 
 func (s *Script) copy() Script {
 	out := *s
-	out.Classes = s.Classes.clone()
+	out.Classes = s.Classes.Clone()
 	out.Crons = slices.Clone(s.Crons)
 	out.Versions = slices.Clone(s.Versions)
 	out.Deployments = slices.Clone(s.Deployments)

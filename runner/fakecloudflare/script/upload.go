@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/durable"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/upload"
 )
@@ -43,15 +44,15 @@ func (s *Scripts) Put(in Sending) (*Version, error) {
 		}
 		found = s.fresh(in.Script)
 	}
-	m := &migration{mint: s.mint, classes: found.Classes.clone(), code: content.Code, others: s.all}
-	version, err := s.accept(found, in, content, m)
+	m := &durable.Migration{Mint: s.mint, Classes: found.Classes.Clone(), Code: content.Code, Of: s.classesOf}
+	version, err := s.accept(found, in, content, m, false)
 	if err != nil {
 		return nil, err
 	}
-	for _, gone := range m.taken {
+	for _, gone := range m.Taken {
 		delete(s.all[gone.Script].Classes.ByName, gone.Class)
 	}
-	found.Classes = m.classes
+	found.Classes = m.Classes
 	found.Settings.apply(in.Upload.Metadata.Settings)
 	s.all[in.Script] = found
 	s.add(found, version, "upload")
@@ -76,7 +77,7 @@ func (s *Scripts) Upload(in Sending) (*Version, error) {
 		return nil, envelope.Fail(http.StatusBadRequest, 10211, "Version upload failed. You attempted to upload a version of a Worker that includes "+
 			"a Durable Object migration, but migrations must be fully applied via a non-versioned deployment.")
 	}
-	version, err := s.accept(found, in, content, &migration{mint: s.mint, classes: found.Classes.clone(), code: content.Code, versioned: true})
+	version, err := s.accept(found, in, content, &durable.Migration{Classes: found.Classes.Clone(), Code: content.Code}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func (s *Scripts) fresh(name string) *Script {
 	return &Script{
 		Name: name, Tag: s.mint.Hex(), CreatedOn: now, ModifiedOn: now,
 		Settings: Settings{Tags: []string{}, TailConsumers: json.RawMessage("[]"), Observability: json.RawMessage(`{"enabled":false}`)},
-		Classes:  Classes{}.clone(),
+		Classes:  durable.Classes{}.Clone(),
 	}
 }
 
@@ -160,7 +161,7 @@ func etag(modules []upload.Module) string {
 // accept applies the rules and makes the version, changing nothing yet. The
 // bindings come after the migration and the migration asks about the bindings,
 // so they are resolved first and checked last.
-func (s *Scripts) accept(found *Script, in Sending, content Content, m *migration) (*Version, error) {
+func (s *Scripts) accept(found *Script, in Sending, content Content, m *durable.Migration, versioned bool) (*Version, error) {
 	var before *Version
 	if len(found.Versions) > 0 {
 		before = found.Newest()
@@ -170,11 +171,11 @@ func (s *Scripts) accept(found *Script, in Sending, content Content, m *migratio
 	if err != nil {
 		return nil, err
 	}
-	m.bindings = bindings
-	if err := m.apply(meta.Migrations); err != nil {
+	m.Bindings = bindings
+	if err := m.Apply(meta.Migrations); err != nil {
 		return nil, err
 	}
-	if err := s.bound(found.Name, bindings, m.classes, content.Code, m.versioned); err != nil {
+	if err := s.bound(found.Name, bindings, m.Classes, content.Code, versioned); err != nil {
 		return nil, err
 	}
 	if before != nil && before.Assets != nil && (meta.KeepAssets || content.Assets != nil && content.Assets.Paths == nil) {
@@ -182,7 +183,7 @@ func (s *Scripts) accept(found *Script, in Sending, content Content, m *migratio
 	}
 	return &Version{
 		Stamp:   Stamp{Source: in.Source, Annotations: maps.Clone(meta.Annotations)},
-		Content: content, Bindings: bindings, Runtime: meta.Runtime, epoch: m.classes.Epoch,
+		Content: content, Bindings: bindings, Runtime: meta.Runtime, epoch: m.Classes.Epoch,
 	}, nil
 }
 
@@ -193,6 +194,15 @@ func keptFiles(before, now *Files) *Files {
 		kept.Config = now.Config
 	}
 	return &kept
+}
+
+// classesOf returns another script's classes for a migration that takes one.
+func (s *Scripts) classesOf(name string) (durable.Classes, bool) {
+	found := s.all[name]
+	if found == nil {
+		return durable.Classes{}, false
+	}
+	return found.Classes, true
 }
 
 // add gives a version its number and its place.

@@ -2,9 +2,9 @@ package script
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/durable"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/upload"
 )
 
@@ -93,13 +93,6 @@ type Deployment struct {
 	Shares []Share
 }
 
-// Class is a Durable Object class a script implements. Namespace names its
-// stored objects and stays when the class is renamed.
-type Class struct {
-	Namespace string
-	SQLite    bool
-}
-
 // Cron is one schedule.
 type Cron struct {
 	Cron       string `json:"cron"`
@@ -130,24 +123,9 @@ type Script struct {
 	Settings              Settings
 	Subdomain             Subdomain
 	Crons                 []Cron
-	Classes               Classes
+	Classes               durable.Classes
 	Versions              []*Version    // oldest first
 	Deployments           []*Deployment // oldest first
-}
-
-// Classes are the Durable Object classes of a script and how they came to be.
-type Classes struct {
-	Tag    string // of the last migration
-	Epoch  int    // how many there were
-	ByName map[string]Class
-}
-
-func (c Classes) clone() Classes {
-	c.ByName = maps.Clone(c.ByName)
-	if c.ByName == nil {
-		c.ByName = map[string]Class{}
-	}
-	return c
 }
 
 // Newest returns the version uploaded last; every script has one.

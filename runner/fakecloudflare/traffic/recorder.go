@@ -82,19 +82,24 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		call.Body = withoutSecrets(call.Path, data)
 	}
 	status := &watcher{ResponseWriter: w}
+	drop := false
 	if err != nil {
 		envelope.Send(status, envelope.Answer{}, envelope.Fail(http.StatusRequestEntityTooLarge, 1001, "read the body: %v", err))
 	} else {
-		r.answer(status, req, broken, latency)
+		drop = r.answer(status, req, broken, latency)
 	}
 	r.finish(call, status.status)
+	if drop { // last, so that a client that sees it finds the call recorded
+		status.drop()
+	}
 }
 
-func (r *Recorder) answer(w *watcher, req *http.Request, broken *Fault, latency time.Duration) {
+// answer lets the call be answered, or not, and says whether the connection is to be dropped.
+func (r *Recorder) answer(w *watcher, req *http.Request, broken *Fault, latency time.Duration) (drop bool) {
 	if broken == nil {
 		pause(req.Context(), latency)
 		r.Next.ServeHTTP(w, req)
-		return
+		return false
 	}
 	pause(req.Context(), latency+broken.Delay)
 	if broken.After {
@@ -102,14 +107,15 @@ func (r *Recorder) answer(w *watcher, req *http.Request, broken *Fault, latency 
 	}
 	switch {
 	case broken.Drop:
-		w.drop()
+		return true
 	case broken.Refusal != nil:
 		envelope.Send(w, envelope.Answer{}, broken.Refusal)
-	case !broken.After:
-		r.Next.ServeHTTP(w, req)
+	case broken.After:
+		return true
 	default:
-		w.drop()
+		r.Next.ServeHTTP(w, req)
 	}
+	return false
 }
 
 func (r *Recorder) begin(call *Call) (*Fault, time.Duration) {

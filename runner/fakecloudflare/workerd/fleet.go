@@ -16,6 +16,7 @@ import (
 
 	"github.com/tminus/deploy-action/runner/fakecloudflare/asset"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/script"
+	"github.com/tminus/deploy-action/runner/fakecloudflare/workerd/child"
 )
 
 // World is what the runtime needs of the account.
@@ -32,7 +33,7 @@ type Fleet struct {
 	key    string
 	host   string // address of the listener bindings reach
 	server *http.Server
-	child  *child
+	child  *child.Child
 
 	mu     sync.RWMutex // held for writing while serving anew
 	served served
@@ -74,7 +75,7 @@ func Start(ctx context.Context, project string, world World) (f *Fleet, err erro
 	f.host = listener.Addr().String()
 	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = f.server.Serve(listener) }() // returns when closed
-	f.child, err = spawn(ctx, project, state)
+	f.child, err = child.Start(ctx, project, state)
 	return f, err
 }
 
@@ -82,7 +83,7 @@ func Start(ctx context.Context, project string, world World) (f *Fleet, err erro
 func (f *Fleet) Close() error {
 	var errs []error
 	if f.child != nil {
-		errs = append(errs, f.child.close())
+		errs = append(errs, f.child.Close())
 	}
 	if f.server != nil {
 		errs = append(errs, f.server.Close())
@@ -112,7 +113,7 @@ func (f *Fleet) Settle(ctx context.Context) error {
 	f.quiet()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit) // who asked first may give up; the others still wait
 	defer cancel()
-	a, err := f.child.ask(ctx, "serve", command)
+	a, err := f.child.Ask(ctx, "serve", command)
 	if err != nil {
 		return fmt.Errorf("serve the Workers: %w", err)
 	}
@@ -140,4 +141,4 @@ func (f *Fleet) Failures() map[string]string {
 }
 
 // Log returns the last of what the child and workerd printed.
-func (f *Fleet) Log() string { return f.child.log.String() }
+func (f *Fleet) Log() string { return f.child.Log() }

@@ -1,12 +1,22 @@
 package workerd
 
 import (
+	"embed"
 	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/fakecloudflare/script"
 )
+
+//go:embed js
+var programs embed.FS
+
+// program returns one of the embedded programs; their names are ours.
+func program(name string) string {
+	text, _ := programs.ReadFile("js/" + name)
+	return string(text)
+}
 
 // worker is one Worker of the fleet on its way to the child.
 type worker struct {

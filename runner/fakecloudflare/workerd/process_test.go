@@ -54,7 +54,7 @@ func TestClosingLeavesNoProcess(t *testing.T) {
 	if err := f.Settle(t.Context()); err != nil {
 		t.Error(err)
 	}
-	group, state := f.child.cmd.Process.Pid, f.state
+	group, state := f.child.Pid(), f.state
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
@@ -75,7 +75,7 @@ func TestNodeThatIsKilledTakesWorkerdWithIt(t *testing.T) {
 	if err := f.Settle(t.Context()); err != nil {
 		t.Error(err)
 	}
-	group := f.child.cmd.Process.Pid
+	group := f.child.Pid()
 	if err := syscall.Kill(group, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestTheRuntimeDiesWithItsParent(t *testing.T) {
 		if err := f.Settle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("group %d\n", f.child.cmd.Process.Pid)
+		fmt.Printf("group %d\n", f.child.Pid())
 		time.Sleep(time.Minute)
 		return
 	}

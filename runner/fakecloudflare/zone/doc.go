@@ -4,8 +4,4 @@
 // It also says where a request for a host and path would go, from what is
 // there at that moment. It knows Workers by name only and asks whether one
 // exists.
-//
-// DNS conflicts follow
-// https://developers.cloudflare.com/dns/manage-dns-records/troubleshooting/records-with-same-name/.
-// Checks of a record's content are few: addresses must be addresses.
 package zone

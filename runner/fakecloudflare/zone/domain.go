@@ -92,7 +92,7 @@ func (zs *Zones) deleteDomain(c *envelope.Call) (envelope.Answer, error) {
 func (zs *Zones) detach(d Domain) {
 	zs.domains = slices.DeleteFunc(zs.domains, func(other Domain) bool { return other.ID == d.ID })
 	if z, err := zs.find(d.ZoneID); err == nil {
-		z.records = slices.DeleteFunc(z.records, func(r Record) bool { return r.Meta["origin_worker_id"] == d.ID })
+		z.dns.Disown(d.ID)
 	}
 }
 
@@ -134,15 +134,11 @@ func (zs *Zones) attach(in domainBody, origin, records bool) (Domain, error) {
 		zs.domains[i] = d
 		return d, nil
 	}
-	foreign := slices.ContainsFunc(z.records, func(r Record) bool { return r.Name == host && proxiable(r.Type) })
-	if foreign && !records {
+	if z.dns.Has(host) && !records {
 		return Domain{}, envelope.Fail(http.StatusConflict, 100117, "Hostname '%s' already has externally managed DNS records (A, CNAME, etc). "+
 			"Either delete them, try a different hostname, or use the option 'override_existing_dns_record' to override.", host)
 	}
-	z.records = slices.DeleteFunc(z.records, func(r Record) bool { return r.Name == host && proxiable(r.Type) })
-	now := zs.mint.Stamp()
-	z.records = append(z.records, Record{ID: zs.mint.Hex(), Content: Content{Name: host, Type: "AAAA", Content: "100::", TTL: 1, Proxied: true, Tags: []string{}},
-		Proxiable: true, Meta: map[string]any{"origin_worker_id": d.ID, "read_only": true}, CreatedOn: now, ModifiedOn: now})
+	z.dns.Own(host, d.ID)
 	zs.domains = append(zs.domains, d)
 	return d, nil
 }
@@ -188,12 +184,11 @@ func (zs *Zones) postChangeset(c *envelope.Call) (envelope.Answer, error) {
 		host := strings.ToLower(origin.Hostname)
 		i := slices.IndexFunc(zs.domains, func(d Domain) bool { return d.Hostname == host })
 		z := zs.of(host)
-		foreign := z != nil && slices.ContainsFunc(z.records, func(r Record) bool { return r.Name == host && proxiable(r.Type) })
 		switch {
 		case i >= 0:
 			d := zs.domains[i]
 			updated = append(updated, map[string]any{"id": d.ID, "hostname": host, "service": d.Service, "zone_id": d.ZoneID, "modified": d.Service != c.Param("script")})
-		case foreign:
+		case z != nil && z.dns.Has(host):
 			conflicting = append(conflicting, map[string]any{"hostname": host, "zone_id": z.ID})
 		default:
 			added = append(added, Domain{Hostname: host, Service: c.Param("script")})

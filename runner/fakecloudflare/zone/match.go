@@ -21,7 +21,7 @@ func (zs *Zones) Answers(host, target string) Answerer {
 	if z == nil {
 		return Answerer{}
 	}
-	out := Answerer{Zone: z.Name, Proxied: z.proxied(host)}
+	out := Answerer{Zone: z.Name, Proxied: z.dns.Proxied(host)}
 	best := ""
 	for _, r := range z.routes {
 		if fits(r.Pattern, host, target) && (best == "" || narrower(r.Pattern, best)) {

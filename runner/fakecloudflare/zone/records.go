@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/dns"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 )
 
@@ -34,18 +35,18 @@ func (zs *Zones) getRecords(c *envelope.Call) (envelope.Answer, error) {
 		want := c.Query(query) + c.Query(query+".exact")
 		return want == "" || strings.EqualFold(want, value)
 	}
-	var found []Record
-	for _, r := range z.records {
+	var found []dns.Record
+	for _, r := range z.dns.Records {
 		if fits("name", r.Name) && fits("type", r.Type) && fits("content", r.Content.Content) && fits("proxied", strconv.FormatBool(r.Proxied)) {
 			found = append(found, r)
 		}
 	}
-	slices.SortFunc(found, func(a, b Record) int { return strings.Compare(a.Name+a.Type+a.ID, b.Name+b.Type+b.ID) })
+	slices.SortFunc(found, func(a, b dns.Record) int { return strings.Compare(a.Name+a.Type+a.ID, b.Name+b.Type+b.ID) })
 	return envelope.Paged(c, found, 100, 5000)
 }
 
 func (zs *Zones) postRecord(c *envelope.Call) (envelope.Answer, error) {
-	var in Content
+	var in dns.Content
 	if err := c.Decode(&in); err != nil {
 		return envelope.Answer{}, err
 	}
@@ -55,12 +56,8 @@ func (zs *Zones) postRecord(c *envelope.Call) (envelope.Answer, error) {
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	records, made, err := zs.insert(z, z.records, in)
-	if err != nil {
-		return envelope.Answer{}, err
-	}
-	z.records = records
-	return envelope.OK(made), nil
+	made, err := z.dns.Add(in)
+	return envelope.OK(made), err
 }
 
 func (zs *Zones) getRecord(c *envelope.Call) (envelope.Answer, error) {
@@ -70,37 +67,34 @@ func (zs *Zones) getRecord(c *envelope.Call) (envelope.Answer, error) {
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	i := indexOf(z.records, c.Param("record"))
-	if i < 0 {
-		return envelope.Answer{}, noRecord()
-	}
-	return envelope.OK(z.records[i]), nil
+	found, err := z.dns.Find(c.Param("record"))
+	return envelope.OK(found), err
 }
 
 func (zs *Zones) putRecord(c *envelope.Call) (envelope.Answer, error) {
-	var in Content
+	var in dns.Content
 	if err := c.Decode(&in); err != nil {
 		return envelope.Answer{}, err
 	}
-	return zs.change(c, func(now *Content) { *now = in })
+	return zs.change(c, func(now *dns.Content) { *now = in })
 }
 
 func (zs *Zones) patchRecord(c *envelope.Call) (envelope.Answer, error) {
-	var probe Content
+	var probe dns.Content
 	if err := c.Decode(&probe); err != nil {
 		return envelope.Answer{}, err
 	}
-	return zs.change(c, func(now *Content) { _ = json.Unmarshal(c.Body, now) }) // it decoded just before
+	return zs.change(c, func(now *dns.Content) { _ = json.Unmarshal(c.Body, now) }) // it decoded just before
 }
 
-func (zs *Zones) change(c *envelope.Call, alter func(*Content)) (envelope.Answer, error) {
+func (zs *Zones) change(c *envelope.Call, alter func(*dns.Content)) (envelope.Answer, error) {
 	zs.mu.Lock()
 	defer zs.mu.Unlock()
 	z, err := zs.find(c.Param("zone"))
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	changed, err := zs.replace(z, z.records, c.Param("record"), alter)
+	changed, err := z.dns.Alter(c.Param("record"), alter)
 	return envelope.OK(changed), err
 }
 
@@ -111,12 +105,8 @@ func (zs *Zones) deleteRecord(c *envelope.Call) (envelope.Answer, error) {
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	i := indexOf(z.records, c.Param("record"))
-	if i < 0 {
-		return envelope.Answer{}, noRecord()
-	}
-	z.records = slices.Delete(z.records, i, i+1)
-	return envelope.OK(map[string]string{"id": c.Param("record")}), nil
+	gone, err := z.dns.Remove(c.Param("record"))
+	return envelope.OK(map[string]string{"id": gone.ID}), err
 }
 
 type batch struct {
@@ -125,14 +115,14 @@ type batch struct {
 	} `json:"deletes"`
 	Patches []json.RawMessage `json:"patches"`
 	Puts    []json.RawMessage `json:"puts"`
-	Posts   []Content         `json:"posts"`
+	Posts   []dns.Content     `json:"posts"`
 }
 
 type batchResult struct {
-	Deletes []Record `json:"deletes"`
-	Patches []Record `json:"patches"`
-	Puts    []Record `json:"puts"`
-	Posts   []Record `json:"posts"`
+	Deletes []dns.Record `json:"deletes"`
+	Patches []dns.Record `json:"patches"`
+	Puts    []dns.Record `json:"puts"`
+	Posts   []dns.Record `json:"posts"`
 }
 
 // postBatch does all or nothing, in the documented order: deletes, patches, puts, posts.
@@ -147,54 +137,53 @@ func (zs *Zones) postBatch(c *envelope.Call) (envelope.Answer, error) {
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	records, out, err := zs.apply(z, in)
+	changed := z.dns.Clone()
+	out, err := in.apply(&changed)
 	if err != nil {
 		return envelope.Answer{}, err
 	}
-	z.records = records
+	z.dns = changed
 	return envelope.OK(out), nil
 }
 
-func (zs *Zones) apply(z *zone, in batch) (records []Record, out batchResult, err error) {
-	records = slices.Clone(z.records)
+func (in batch) apply(list *dns.List) (out batchResult, err error) {
 	for _, gone := range in.Deletes {
-		i := indexOf(records, gone.ID)
-		if i < 0 {
-			return nil, out, noRecord()
+		record, err := list.Remove(gone.ID)
+		if err != nil {
+			return out, err
 		}
-		out.Deletes = append(out.Deletes, records[i])
-		records = slices.Delete(records, i, i+1)
+		out.Deletes = append(out.Deletes, record)
 	}
-	if out.Patches, err = zs.each(z, records, in.Patches, false); err != nil {
-		return nil, out, err
+	if out.Patches, err = each(list, in.Patches, false); err != nil {
+		return out, err
 	}
-	if out.Puts, err = zs.each(z, records, in.Puts, true); err != nil {
-		return nil, out, err
+	if out.Puts, err = each(list, in.Puts, true); err != nil {
+		return out, err
 	}
 	for _, content := range in.Posts {
-		var made Record
-		if records, made, err = zs.insert(z, records, content); err != nil {
-			return nil, out, err
+		made, err := list.Add(content)
+		if err != nil {
+			return out, err
 		}
 		out.Posts = append(out.Posts, made)
 	}
-	return records, out, nil
+	return out, nil
 }
 
 // each changes records that a batch names by identifier beside their new content.
-func (zs *Zones) each(z *zone, records []Record, changes []json.RawMessage, whole bool) ([]Record, error) {
-	var out []Record
+func each(list *dns.List, changes []json.RawMessage, whole bool) ([]dns.Record, error) {
+	var out []dns.Record
 	for _, raw := range changes {
 		var in struct {
 			ID string `json:"id"`
-			Content
+			dns.Content
 		}
 		if err := envelope.DecodeStrict(raw, &in); err != nil {
 			return nil, err
 		}
-		changed, err := zs.replace(z, records, in.ID, func(now *Content) {
+		changed, err := list.Alter(in.ID, func(now *dns.Content) {
 			if whole {
-				*now = Content{}
+				*now = dns.Content{}
 			}
 			_ = json.Unmarshal(raw, now) // it decoded just before
 		})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/dns"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/internal/ask"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/mint"
@@ -90,7 +91,7 @@ func TestDNSConflicts(t *testing.T) {
 func TestChangingRecords(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	var made, other zone.Record
+	var made, other dns.Record
 	p.Must("POST "+p.records(), `{"type":"A","name":"a","content":"192.0.2.1"}`, &made)
 	p.Must("POST "+p.records(), `{"type":"CNAME","name":"c","content":"example.com","proxied":true}`, &other)
 	one := p.records() + "/" + made.ID
@@ -119,7 +120,7 @@ func TestChangingRecords(t *testing.T) {
 func TestABatchIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	var made zone.Record
+	var made dns.Record
 	p.Must("POST "+p.records(), `{"type":"A","name":"a","content":"192.0.2.1"}`, &made)
 	if reply := p.Do("POST "+p.records()+"/batch", `{"deletes":[{"id":"`+made.ID+`"}],"posts":[{"type":"CNAME","name":"a","content":"x.org"},{"type":"A","name":"a","content":"192.0.2.1"}]}`); reply.Code != 81054 {
 		t.Errorf("code %d, want 81054", reply.Code)
@@ -222,7 +223,7 @@ func TestTheMostSpecificRouteWins(t *testing.T) {
 func TestWhichHostsComeToCloudflare(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	for _, c := range []zone.Content{
+	for _, c := range []dns.Content{
 		{Type: "CNAME", Name: "api", Content: "example.com", Proxied: true},
 		{Type: "A", Name: "grey", Content: "192.0.2.1"},
 		{Type: "A", Name: "*.wild", Content: "192.0.2.1", Proxied: true},

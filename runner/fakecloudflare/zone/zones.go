@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tminus/deploy-action/runner/fakecloudflare/dns"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/mint"
 )
@@ -18,7 +19,7 @@ type Zone struct {
 type zone struct {
 	Zone
 	created string
-	records []Record
+	dns     dns.List
 	routes  []Route
 }
 
@@ -50,7 +51,8 @@ func (zs *Zones) Add(name, id string) Zone {
 	}
 	zs.mu.Lock()
 	defer zs.mu.Unlock()
-	made := &zone{Zone: Zone{ID: id, Name: strings.ToLower(name)}, created: zs.mint.Stamp()}
+	name = strings.ToLower(name)
+	made := &zone{Zone: Zone{ID: id, Name: name}, created: zs.mint.Stamp(), dns: dns.New(zs.mint, name)}
 	zs.all = append(zs.all, made)
 	return made.Zone
 }
@@ -90,6 +92,17 @@ func (zs *Zones) named(id, name, host string) (*zone, error) {
 	}
 	// The real code is not documented; wrangler finds out by itself before it comes to this.
 	return nil, envelope.Fail(http.StatusBadRequest, 10082, "Could not find zone for `%s`. Make sure the domain is set up to be proxied by Cloudflare.", strings.TrimSpace(name+" "+host))
+}
+
+// AddRecord makes a record in the zone of a name, as a fixture does.
+func (zs *Zones) AddRecord(zone string, in dns.Content) (dns.Record, error) {
+	zs.mu.Lock()
+	defer zs.mu.Unlock()
+	z, err := zs.named("", zone, "")
+	if err != nil {
+		return dns.Record{}, err
+	}
+	return z.dns.Add(in)
 }
 
 // Endpoints lists the API of zones, records, routes and domains.

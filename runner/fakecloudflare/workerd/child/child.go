@@ -1,10 +1,15 @@
-package workerd
+// Package child is the Node process under package workerd: finding a Node and
+// a miniflare, starting the program that drives it, asking it by lines of
+// JSON, and making sure that nothing of it is left.
+//
+// It does not know what it is asked to serve.
+package child
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"embed"
+	_ "embed" // for the program below
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,39 +21,35 @@ import (
 	"time"
 )
 
-//go:embed js
-var programs embed.FS
-
-// program returns one of the embedded programs; their names are ours.
-func program(name string) string {
-	text, _ := programs.ReadFile("js/" + name)
-	return string(text)
-}
+//go:embed js/serve.mjs
+var program []byte
 
 // patience is how long the child may take to end before it is ended.
 const patience = 5 * time.Second
 
-// child is the Node process and the conversation with it.
-type child struct {
+// Child is the Node process and the conversation with it.
+type Child struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	lines chan answer // closed when the process has said its last
+	lines chan Answer // closed when the process has said its last
 	log   recent      // what it and workerd print
 
 	mu   sync.Mutex // one question at a time
 	last int
 }
 
-// answer is one line of the child.
-type answer struct {
+// Answer is one line of the child. URL is where the Workers are, Failed why
+// some could not start.
+type Answer struct {
 	ID     int               `json:"id"`
 	Error  string            `json:"error"`
 	URL    string            `json:"url"`
-	Failed map[string]string `json:"failed"` // why, by Worker
+	Failed map[string]string `json:"failed"` // by Worker
 }
 
-// spawn starts the child and waits until it has found miniflare.
-func spawn(ctx context.Context, project, state string) (*child, error) {
+// Start starts the child with a directory for its state and waits until it
+// has found the miniflare of a project.
+func Start(ctx context.Context, project, state string) (*Child, error) {
 	node, err := findNode(ctx)
 	if err != nil {
 		return nil, err
@@ -58,10 +59,10 @@ func spawn(ctx context.Context, project, state string) (*child, error) {
 		return nil, err
 	}
 	path := filepath.Join(state, "serve.mjs")
-	if err := os.WriteFile(path, []byte(program("serve.mjs")), 0o600); err != nil {
+	if err := os.WriteFile(path, program, 0o600); err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(node, append([]string{path, filepath.Join(state, "objects")}, where...)...), lines: make(chan answer)}
+	c := &Child{cmd: exec.Command(node, append([]string{path, filepath.Join(state, "objects")}, where...)...), lines: make(chan Answer)}
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr, c.cmd.WaitDelay = state, environment(state), &c.log, patience
 	alone(c.cmd)
 	if err := c.start(); err != nil {
@@ -72,12 +73,12 @@ func spawn(ctx context.Context, project, state string) (*child, error) {
 		err = errNoMiniflare(project)
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-func (c *child) start() error {
+func (c *Child) start() error {
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func (c *child) start() error {
 		lines := bufio.NewScanner(stdout)
 		lines.Buffer(nil, 16<<20)
 		for lines.Scan() {
-			var a answer
+			var a Answer
 			if json.Unmarshal(lines.Bytes(), &a) == nil { // anything else is some library's chatter
 				c.lines <- a
 			}
@@ -105,36 +106,36 @@ func (c *child) start() error {
 }
 
 // next waits for the child's next line.
-func (c *child) next(ctx context.Context) (answer, error) {
+func (c *Child) next(ctx context.Context) (Answer, error) {
 	select {
 	case <-ctx.Done():
-		return answer{}, ctx.Err()
+		return Answer{}, ctx.Err()
 	case a, ok := <-c.lines:
 		if !ok {
-			return answer{}, fmt.Errorf("the runtime's process ended:\n%s", c.log.String())
+			return Answer{}, fmt.Errorf("the runtime's process ended:\n%s", c.log.String())
 		}
 		return a, nil
 	}
 }
 
-// ask gives a command and waits for its answer.
-func (c *child) ask(ctx context.Context, what string, command map[string]any) (answer, error) {
+// Ask gives a command and waits for its answer.
+func (c *Child) Ask(ctx context.Context, what string, command map[string]any) (Answer, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
 	command["id"], command["do"] = c.last, what
 	line, err := json.Marshal(command)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	if _, err := c.stdin.Write(append(line, '\n')); err != nil {
-		return answer{}, fmt.Errorf("the runtime's process ended: %w\n%s", err, c.log.String())
+		return Answer{}, fmt.Errorf("the runtime's process ended: %w\n%s", err, c.log.String())
 	}
 	for {
 		a, err := c.next(ctx)
 		switch {
 		case err != nil:
-			return answer{}, err
+			return Answer{}, err
 		case a.ID != c.last: // of a question nobody waited for
 		case a.Error != "":
 			return a, errors.New(a.Error)
@@ -144,10 +145,16 @@ func (c *child) ask(ctx context.Context, what string, command map[string]any) (a
 	}
 }
 
-// close ends the child: by closing its stdin, which it understands as the
+// Pid returns the process, which is also its group.
+func (c *Child) Pid() int { return c.cmd.Process.Pid }
+
+// Log returns the last of what the child and workerd printed.
+func (c *Child) Log() string { return c.log.String() }
+
+// Close ends the child: by closing its stdin, which it understands as the
 // parent's end, and by force when it takes too long. Nothing of its process
 // group is left.
-func (c *child) close() error {
+func (c *Child) Close() error {
 	_ = c.stdin.Close() // it may be gone already
 	late := time.AfterFunc(patience, func() { _ = killAll(c.cmd) })
 	for range c.lines {

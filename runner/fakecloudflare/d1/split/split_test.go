@@ -1,11 +1,11 @@
-package d1_test
+package split_test
 
 import (
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/tminus/deploy-action/runner/fakecloudflare/d1"
+	"github.com/tminus/deploy-action/runner/fakecloudflare/d1/split"
 )
 
 const trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN\n UPDATE a SET x = CASE WHEN 1 THEN 2 ELSE 3 END; DELETE FROM b;\nEND"
@@ -36,7 +36,7 @@ func TestSplitting(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := d1.Split(test.sql); !reflect.DeepEqual(got, test.want) {
+			if got := split.Statements(test.sql); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -49,7 +49,7 @@ func FuzzSplit(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
 		rest := sql
-		for _, piece := range d1.Split(sql) {
+		for _, piece := range split.Statements(sql) {
 			if strings.TrimSpace(piece) == "" {
 				t.Fatalf("an empty piece of %q", sql)
 			}
@@ -58,7 +58,7 @@ func FuzzSplit(f *testing.F) {
 				t.Fatalf("piece %q is not in the rest of %q", piece, sql)
 			}
 			rest = rest[i+len(piece):]
-			if again := d1.Split(piece); len(again) != 1 || again[0] != piece {
+			if again := split.Statements(piece); len(again) != 1 || again[0] != piece {
 				t.Fatalf("piece %q of %q splits again into %q", piece, sql, again)
 			}
 		}

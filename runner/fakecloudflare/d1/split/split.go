@@ -1,15 +1,17 @@
-package d1
+// Package split cuts the text of a D1 request into statements as D1's server
+// does, which is not quite as SQLite would.
+package split
 
 import "strings"
 
-// Split cuts a request's text into statements as D1's server does. Semicolons
+// Statements cuts a request's text into statements as D1's server does. Semicolons
 // in strings, quoted names, comments and the body of a trigger do not cut. A
 // trigger's body is known only by BEGIN and END in upper case, and BEGIN only
 // when a space, a tab or a line feed follows: `begin`, or BEGIN before a
 // carriage return, leaves a trigger cut in half ("incomplete input"), see
 // https://github.com/cloudflare/workers-sdk/issues/15314. Pieces without a
 // statement are left out; joining all pieces and what was cut gives the text back.
-func Split(sql string) []string {
+func Statements(sql string) []string {
 	s := splitter{text: sql}
 	for s.at < len(s.text) {
 		s.step()
@@ -96,19 +98,19 @@ func (s *splitter) compound(word string, end int) {
 
 // created says whether the current statement begins with CREATE, with TEMP or TEMPORARY perhaps.
 func (s *splitter) created() bool {
-	words := strings.Fields(strings.ToUpper(withoutComments(s.text[s.start:s.at])))
+	words := strings.Fields(strings.ToUpper(Bare(s.text[s.start:s.at])))
 	return len(words) > 0 && words[0] == "CREATE"
 }
 
 func (s *splitter) cut(end int) {
 	piece := s.text[s.start:end]
-	if strings.TrimSpace(withoutComments(piece)) != "" {
+	if strings.TrimSpace(Bare(piece)) != "" {
 		s.pieces = append(s.pieces, strings.TrimSpace(piece))
 	}
 }
 
-// withoutComments drops comments that stand before the first other character.
-func withoutComments(sql string) string {
+// Bare drops comments that stand before the first other character.
+func Bare(sql string) string {
 	for {
 		sql = strings.TrimLeft(sql, " \t\r\n\f\v")
 		switch {
@@ -124,4 +126,14 @@ func withoutComments(sql string) string {
 
 func letter(c byte) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}
+
+// FirstWord returns the word a statement begins with, in upper case.
+func FirstWord(sql string) string {
+	sql = Bare(sql)
+	end := 0
+	for end < len(sql) && letter(sql[end]) {
+		end++
+	}
+	return strings.ToUpper(sql[:end])
 }
