@@ -217,17 +217,21 @@ func TestOneBrokenWorkerDoesNotTakeTheOthersDown(t *testing.T) {
 		`export default { async fetch(r, env) { try { return await env.B.fetch(r) } catch (e) { return new Response("caught " + e.message.includes("not today")) } } }`)
 	s.put("alsobroken", `"bindings":[{"name":"N","type":"service","service":"well","entrypoint":"Nobody"}]`, `export default { fetch() { return new Response("never") } }`)
 	s.put("throws", "", `export default { fetch(r) { if (r.url.endsWith("/ok")) return new Response("ok"); throw new Error("at run time") } }`)
-	s.route("well", "broken", "caller", "alsobroken", "throws")
+	body, kind := form(t, `{"main_module":"index.js"}`, hello)
+	if r := s.do("PUT /accounts/A/workers/scripts/outside", strings.ReplaceAll(body, "index.js", "../../index.js"), "Content-Type", kind); !r.Success {
+		t.Fatal(r.Raw)
+	}
+	s.route("well", "broken", "caller", "alsobroken", "throws", "outside")
 	s.says("well", "/", "well")
 	s.says("caller", "/", "caught true")
 	s.says("throws", "/ok", "ok")
-	for _, name := range []string{"broken", "alsobroken", "throws"} {
+	for _, name := range []string{"broken", "alsobroken", "throws", "outside"} {
 		if status, got := s.ask("GET", name, "/", ""); status != 500 || got != "error code: 1101" {
 			t.Errorf("%s answers %d %q", name, status, got)
 		}
 	}
 	failures := s.Fleet.Failures()
-	if len(failures) != 2 || !strings.Contains(failures["broken"], "not today") || !strings.Contains(failures["alsobroken"], "Nobody") {
+	if len(failures) != 3 || !strings.Contains(failures["outside"], "leads out of its directory") || !strings.Contains(failures["broken"], "not today") || !strings.Contains(failures["alsobroken"], "Nobody") {
 		t.Errorf("failures are %q", failures)
 	}
 	s.put("broken", "", `export class Named {}; export default { fetch() { return new Response("mended") } }`)
@@ -430,6 +434,28 @@ func TestSplitDeployments(t *testing.T) {
 	_, pinned := s.ask("GET", "w", "/", "", "Cloudflare-Workers-Version-Key", "me")
 	if _, again := s.ask("GET", "w", "/", "", "Cloudflare-Workers-Version-Key", "me"); again != pinned {
 		t.Errorf("one key was answered by %s and %s", pinned, again)
+	}
+}
+
+func TestAWebSocketThroughTheEdge(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.put("w", "", `export default { fetch() { const [a, b] = Object.values(new WebSocketPair()); b.accept(); b.addEventListener("message", (m) => b.send("heard " + m.data)); return new Response(null, { status: 101, webSocket: a }) } }`)
+	s.route("w")
+	transport, ok := s.web.Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("the client has another transport")
+	}
+	conn, _, _, err := ws.Dialer{NetDial: transport.DialContext, TLSConfig: transport.TLSClientConfig}.Dial(t.Context(), "wss://w.example.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte("hello")))); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := ws.ReadFrame(conn); err != nil || string(f.Payload) != "heard hello" {
+		t.Errorf("got %q, %v", f.Payload, err)
 	}
 }
 

@@ -106,10 +106,7 @@ func (f *Fleet) Settle(ctx context.Context) error {
 	if f.served.revision == revision {
 		return nil
 	}
-	command, err := f.command(f.world.Scripts.All())
-	if err != nil {
-		return fmt.Errorf("serve the Workers: %w", err)
-	}
+	command := f.command(f.world.Scripts.All())
 	f.quiet()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit) // who asked first may give up; the others still wait
 	defer cancel()

@@ -50,14 +50,15 @@ func name(s script.Script, v *script.Version) string {
 
 // command is what the child is asked to serve: all live versions of all
 // scripts, the router before them, and a listener behind each.
-func (f *Fleet) command(all []script.Script) (map[string]any, error) {
+func (f *Fleet) command(all []script.Script) map[string]any {
 	fleet := plan{fleet: f, all: all, services: map[string]any{}}
 	var workers []worker
+	failed := map[string]string{}
 	for _, s := range all {
 		for _, v := range live(s) {
 			w, err := fleet.worker(s, v)
 			if err != nil {
-				return nil, err
+				failed[w.Name] = err.Error()
 			}
 			workers = append(workers, w)
 		}
@@ -76,9 +77,9 @@ func (f *Fleet) command(all []script.Script) (map[string]any, error) {
 		own = append(own, listener)
 	}
 	return map[string]any{
-		"workers": slices.Concat(own[:1], workers, own[1:]), "bindings": bindings, "services": fleet.sorted(),
+		"workers": slices.Concat(own[:1], workers, own[1:]), "failed": failed, "bindings": bindings, "services": fleet.sorted(),
 		"extensions": []any{map[string]any{"modules": []any{map[string]any{"name": absentName, "esModule": program("absent.mjs"), "internal": true}}}},
-	}, nil
+	}
 }
 
 func tailOf(name string) string { return "fleet:tail:" + name }
@@ -123,7 +124,7 @@ type plan struct {
 
 // worker describes one version.
 func (p *plan) worker(s script.Script, v *script.Version) (worker, error) {
-	w := worker{Name: name(s, v), Exports: []export{}}
+	w := worker{Name: name(s, v), Exports: []export{}, Options: map[string]any{"name": name(s, v)}}
 	for _, e := range v.Code.Exports {
 		if _, durable := s.Classes.ByName[e]; e != "default" {
 			w.Exports = append(w.Exports, export{Name: e, Durable: durable})

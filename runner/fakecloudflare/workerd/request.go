@@ -54,6 +54,8 @@ func (f *Fleet) Ask(w http.ResponseWriter, r *http.Request, script string, addre
 		FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = target.Scheme, target.Host, address.Host
+			p.SetXForwarded()
+			p.Out.Header.Del("x-fake-event") // the router's, not a client's
 			p.Out.Header.Set("x-fake-worker", worker)
 			p.Out.Header.Set("x-fake-url", address.String())
 		},

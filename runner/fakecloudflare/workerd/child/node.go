@@ -70,10 +70,11 @@ func errNoMiniflare(project string) error {
 		"add wrangler to its devDependencies and install its packages", project)
 }
 
-// environment is what the child is given of ours: enough to run, nothing secret.
-func environment(home string) []string {
-	env := []string{"HOME=" + home, "NODE_ENV=production", "NO_COLOR=1", "MINIFLARE_WORKERD_CONFIG_DEBUG="}
-	for _, name := range []string{"PATH", "TMPDIR", "SystemRoot", "LANG"} {
+// environment is what the child is given of ours: enough to run (a node that
+// is a version manager's shim asks for HOME), nothing secret.
+func environment() []string {
+	env := []string{"NODE_ENV=production", "NO_COLOR=1"}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SystemRoot", "LANG"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

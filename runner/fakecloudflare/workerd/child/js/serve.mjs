@@ -142,7 +142,7 @@ async function drop() {
 
 async function serve(command) {
 	extra = { bindings: command.bindings, services: command.services, extensions: command.extensions };
-	const failed = {};
+	const failed = { ...command.failed };
 	for (;;) {
 		try {
 			return { url: await attempt(optionsOf(command, failed)), failed };
