@@ -15,10 +15,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 
 	fake "github.com/tminus/deploy-action/runner/fakecloudflare"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/asset"
@@ -208,6 +210,40 @@ func TestAnOlderVersionAnswersAgainAndObjectsKeepTheirState(t *testing.T) {
 	}
 }
 
+func TestNoRequestIsLostWhileTheFleetIsServedAnew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	code := func(n int) string {
+		return fmt.Sprintf(`export default { async fetch(r) { return new Response("%d " + (await r.text()).length) } }`, n)
+	}
+	s.put("w", "", code(0))
+	s.route("w")
+	done := make(chan struct{})
+	var visitors sync.WaitGroup
+	for range 3 {
+		visitors.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if status, got := s.ask("POST", "w", "/", "hello"); status != http.StatusOK {
+					t.Errorf("a visitor was answered %d %q", status, got)
+				}
+			}
+		})
+	}
+	for n := range 8 {
+		s.put("w", "", code(n))
+		if _, got := s.ask("POST", "w", "/", "hello"); got != fmt.Sprintf("%d 5", n) {
+			t.Errorf("after deployment %d: %q", n, got)
+		}
+	}
+	close(done)
+	visitors.Wait()
+}
+
 func TestOneBrokenWorkerDoesNotTakeTheOthersDown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -324,8 +360,8 @@ func TestWorkflowsCronsAndTails(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.says("w", "/", "made")
-	event, err := ws.ReadFrame(conn)
-	if text := string(event.Payload); err != nil || !strings.Contains(text, `"message":["made",true]`) || !strings.Contains(text, version) || !strings.Contains(text, `"scriptName":"w"`) {
+	event, err := wsutil.ReadServerText(conn)
+	if text := string(event); err != nil || !strings.Contains(text, `"message":["made",true]`) || !strings.Contains(text, version) || !strings.Contains(text, `"scriptName":"w"`) {
 		t.Errorf("the tail heard %s, %v", text, err)
 	}
 	if err := s.RunCron(t.Context(), "w", "*/5 * * * *"); err != nil {
@@ -454,8 +490,8 @@ func TestAWebSocketThroughTheEdge(t *testing.T) {
 	if err := ws.WriteFrame(conn, ws.MaskFrame(ws.NewTextFrame([]byte("hello")))); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := ws.ReadFrame(conn); err != nil || string(f.Payload) != "heard hello" {
-		t.Errorf("got %q, %v", f.Payload, err)
+	if text, err := wsutil.ReadServerText(conn); err != nil || string(text) != "heard hello" {
+		t.Errorf("got %q, %v", text, err)
 	}
 }
 

@@ -1,8 +1,8 @@
 package tail_test
 
 import (
-	"bufio"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,13 +52,18 @@ func open(t *testing.T, filters string) (*tail.Tails, ask.Room, net.Conn, string
 	return ts, room, conn, made.ID
 }
 
+// frame reads one frame and not a byte more.
 func frame(t *testing.T, conn net.Conn) ws.Frame {
 	t.Helper()
-	f, err := ws.ReadFrame(bufio.NewReaderSize(conn, 16)) // frames of these tests come one by one
+	header, err := ws.ReadHeader(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	payload := make([]byte, header.Length)
+	if _, err := io.ReadFull(conn, payload); err != nil {
+		t.Fatal(err)
+	}
+	return ws.Frame{Header: header, Payload: payload}
 }
 
 // ready waits until the server has seen the socket: a pong is answered by its reader.

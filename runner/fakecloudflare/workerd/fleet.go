@@ -34,6 +34,7 @@ type Fleet struct {
 	host   string // address of the listener bindings reach
 	server *http.Server
 	child  *child.Child
+	wire   *http.Transport // to the Workers
 
 	mu     sync.RWMutex // held for writing while serving anew
 	served served
@@ -62,7 +63,7 @@ func Start(ctx context.Context, project string, world World) (f *Fleet, err erro
 	if err != nil {
 		return nil, fmt.Errorf("make room for the runtime: %w", err)
 	}
-	f = &Fleet{world: world, state: state, key: uuid.NewString(), served: served{revision: -1}}
+	f = &Fleet{world: world, state: state, key: uuid.NewString(), served: served{revision: -1}, wire: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
 	defer func() {
 		if err != nil {
 			err, f = errors.Join(err, f.Close()), nil
@@ -82,6 +83,7 @@ func Start(ctx context.Context, project string, world World) (f *Fleet, err erro
 // Close ends the child and everything it started, and removes its state.
 func (f *Fleet) Close() error {
 	var errs []error
+	f.wire.CloseIdleConnections()
 	if f.child != nil {
 		errs = append(errs, f.child.Close())
 	}
@@ -114,6 +116,7 @@ func (f *Fleet) Settle(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("serve the Workers: %w", err)
 	}
+	f.wire.CloseIdleConnections() // they lead to a workerd that is gone
 	f.served = served{revision: revision, url: a.URL, failed: a.Failed, turns: &turns{}}
 	return nil
 }

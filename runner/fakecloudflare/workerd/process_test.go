@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,7 +98,7 @@ func TestTheRuntimeDiesWithItsParent(t *testing.T) {
 		if err := f.Settle(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("group %d\n", f.child.Pid())
+		fmt.Printf("group %d %s\n", f.child.Pid(), f.state)
 		time.Sleep(time.Minute)
 		return
 	}
@@ -113,10 +112,12 @@ func TestTheRuntimeDiesWithItsParent(t *testing.T) {
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	group := 0
+	group, state := 0, ""
 	for lines := bufio.NewScanner(out); group == 0 && lines.Scan(); {
 		if text, ok := strings.CutPrefix(lines.Text(), "group "); ok {
-			group, _ = strconv.Atoi(text)
+			if _, err := fmt.Sscan(text, &group, &state); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	if err := parent.Process.Kill(); err != nil {
@@ -129,6 +130,9 @@ func TestTheRuntimeDiesWithItsParent(t *testing.T) {
 	if !gone(group) {
 		t.Error("the runtime outlived its parent")
 		_ = syscall.Kill(-group, syscall.SIGKILL)
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Errorf("%s is left", state)
 	}
 }
 

@@ -51,6 +51,7 @@ func (f *Fleet) Ask(w http.ResponseWriter, r *http.Request, script string, addre
 		return
 	}
 	proxy := &httputil.ReverseProxy{
+		Transport:     f.wire,
 		FlushInterval: -1,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = target.Scheme, target.Host, address.Host
@@ -82,7 +83,7 @@ func (f *Fleet) Event(ctx context.Context, script, event, cron string, body []by
 	req.Header.Set("x-fake-worker", script)
 	req.Header.Set("x-fake-event", event)
 	req.Header.Set("x-fake-url", cron)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Transport: f.wire}).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("give %s the event %s: %w", script, event, err)
 	}

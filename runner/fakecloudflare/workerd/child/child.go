@@ -62,7 +62,7 @@ func Start(ctx context.Context, project, state string) (*Child, error) {
 	if err := os.WriteFile(path, program, 0o600); err != nil {
 		return nil, err
 	}
-	c := &Child{cmd: exec.Command(node, append([]string{path, filepath.Join(state, "objects")}, where...)...), lines: make(chan Answer)}
+	c := &Child{cmd: exec.Command(node, append([]string{path, state}, where...)...), lines: make(chan Answer)}
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr, c.cmd.WaitDelay = state, environment(), &c.log, patience
 	alone(c.cmd)
 	if err := c.start(); err != nil {

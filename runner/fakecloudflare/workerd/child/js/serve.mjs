@@ -1,12 +1,13 @@
 // The child of package workerd: reads one command per line from stdin, answers
-// with one line on stdout, and ends when stdin does. Arguments: the directory
-// for state, then the places to look for miniflare, in order.
+// with one line on stdout, and ends when stdin does, taking its directory with
+// it: a parent that was killed cannot. Arguments: that directory, then the
+// places to look for miniflare, in order.
 import { createRequire } from "node:module";
-import { realpathSync } from "node:fs";
+import { realpathSync, rmSync } from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 
-const [state, ...places] = process.argv.slice(2);
+const [home, ...places] = process.argv.slice(2);
 
 function findMiniflare() {
 	for (const place of places) {
@@ -106,7 +107,7 @@ function optionsOf(command, failed) {
 		cf: false,
 		log: new Log(LogLevel.NONE),
 		logRequests: false,
-		defaultPersistRoot: state,
+		defaultPersistRoot: path.join(home, "objects"),
 		handleRuntimeStdio: (out, err) => (listen(out), listen(err)),
 		workers: command.workers.map((worker) => (failed[worker.name] === undefined ? worker.options : stub(worker, failed[worker.name]))),
 	};
@@ -175,6 +176,9 @@ lines.on("line", (line) => {
 lines.on("close", () => {
 	const late = setTimeout(() => process.exit(1), 5000);
 	late.unref();
-	queue.then(drop).finally(() => process.exit(0));
+	queue.then(drop).finally(() => {
+		rmSync(home, { recursive: true, force: true });
+		process.exit(0);
+	});
 });
 console.log(JSON.stringify({ id: 0 }));
