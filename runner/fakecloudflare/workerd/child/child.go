@@ -63,7 +63,7 @@ func Start(ctx context.Context, project, state string) (*Child, error) {
 		return nil, err
 	}
 	c := &Child{cmd: exec.Command(node, append([]string{path, state}, where...)...), lines: make(chan Answer)}
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr, c.cmd.WaitDelay = state, environment(), &c.log, patience
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stderr, c.cmd.WaitDelay = state, environment(state), &c.log, patience
 	alone(c.cmd)
 	if err := c.start(); err != nil {
 		return nil, fmt.Errorf("start node: %w", err)

@@ -70,11 +70,12 @@ func errNoMiniflare(project string) error {
 		"add wrangler to its devDependencies and install its packages", project)
 }
 
-// environment is what the child is given of ours: enough to run (a node that
-// is a version manager's shim asks for HOME), nothing secret.
-func environment() []string {
-	env := []string{"NODE_ENV=production", "NO_COLOR=1"}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "SystemRoot", "LANG"} {
+// environment is what the child is given of ours: enough to run (a node that is
+// a version manager's shim asks for HOME), nothing secret. What it leaves lying
+// about, it leaves in our directory.
+func environment(tmp string) []string {
+	env := []string{"NODE_ENV=production", "NO_COLOR=1", "TMPDIR=" + tmp, "TEMP=" + tmp}
+	for _, name := range []string{"PATH", "HOME", "SystemRoot", "LANG"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
