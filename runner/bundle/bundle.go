@@ -146,3 +146,14 @@ func (b *Bundle) sortModules() {
 	})
 	b.Modules = slices.CompactFunc(b.Modules, func(x, y Module) bool { return x.Name == y.Name })
 }
+
+// SizeText is a number of bytes for a reader.
+func SizeText(n int) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%d kB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

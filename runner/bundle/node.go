@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -78,8 +79,18 @@ func native(b api.PluginBuild) {
 	})
 }
 
-// needsUnenv is the complaint that makes a build be tried again with unenv.
 const needsUnenv = "%q is replaced by wrangler's shim, which is not installed here"
+
+// NeedsUnenv tells whether a build failed only for want of wrangler's shims, so
+// that it is worth another try with [ReadUnenv]'s answer.
+func NeedsUnenv(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	_, ending, _ := strings.Cut(needsUnenv, "%q")
+	return slices.ContainsFunc(failed.Problems, func(p Problem) bool { return strings.HasSuffix(p.Text, ending) })
+}
 
 // requires turns require("crypto") into an import, which is all that the
 // runtime understands, in a virtual module that exports its default.

@@ -65,7 +65,7 @@ func (o Options) Foreign() string {
 		return "no_bundle is on"
 	case o.Files.FindAdditional:
 		return "find_additional_modules is on"
-	case o.Target.Mode() == NodeV2 && o.Target.Unenv == nil && o.Target.polyfilled():
+	case o.Target.Mode() == NodeV2 && o.Target.Unenv == nil && o.Target.Polyfilled():
 		return "nodejs_compat before " + nativeSince + " needs wrangler's polyfills"
 	}
 	return ""
@@ -108,8 +108,8 @@ func (t Target) Mode() NodeMode {
 	return NodeNone
 }
 
-// polyfilled tells whether wrangler would polyfill anything for the target.
-func (t Target) polyfilled() bool {
+// Polyfilled tells whether wrangler would polyfill anything for the target.
+func (t Target) Polyfilled() bool {
 	if t.Date < nativeSince {
 		return true
 	}

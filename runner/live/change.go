@@ -92,7 +92,8 @@ func (d *differ) script(name string, want, have release.Triggers) {
 	}
 	d.consumers(name, want, have)
 	d.flows(name, want, have)
-	if want.WorkersDev != have.WorkersDev || want.Previews != have.Previews {
+	// A script that did not exist before has what Cloudflare gave it.
+	if want.WorkersDev != have.WorkersDev || want.Previews != have.Previews || !d.Scripts[name].Exists {
 		d.add(Change{Script: name, Kind: KindWorkersDev, Op: Set, Subject: onOff(want.WorkersDev), apply: func(ctx context.Context, c *cloudflare.Client) error {
 			return c.SetSubdomain(ctx, name, cloudflare.Subdomain{Enabled: want.WorkersDev, PreviewsEnabled: want.Previews})
 		}})
@@ -282,6 +283,34 @@ func canonical(v any) any {
 		return v
 	}
 	return back
+}
+
+// Same tells whether two values are equal once they are JSON. Nothing and an
+// empty list are the same.
+func Same(a, b any) bool {
+	x, y := canonical(a), canonical(b)
+	return reflect.DeepEqual(x, y) || empty(x) && empty(y)
+}
+
+func empty(v any) bool {
+	list, ok := v.([]any)
+	return v == nil || ok && len(list) == 0
+}
+
+// Within tells whether a live value has everything that is wanted. What it has
+// besides is Cloudflare's to fill in; what it lacks counts as false.
+func Within(want, have any) bool {
+	w, ok := canonical(want).(map[string]any)
+	if !ok {
+		return Same(want, have)
+	}
+	h, _ := canonical(have).(map[string]any)
+	for key, v := range w {
+		if there, ok := h[key]; !ok && v != false || ok && !Within(v, there) {
+			return false
+		}
+	}
+	return true
 }
 
 func sortTriggers(t *release.Triggers) {

@@ -69,7 +69,28 @@ func (c *crowd) ready(t Task) bool {
 			return false
 		}
 	}
+	for _, other := range t.After {
+		if c.verdicts[other] == Pending && !c.stranded(other) {
+			return false
+		}
+	}
 	return true
+}
+
+// stranded tells whether a task will never be started, because something that it
+// needs did not pass.
+func (c *crowd) stranded(title string) bool {
+	for _, t := range c.tasks {
+		if t.Title != title || c.started[title] {
+			continue
+		}
+		for _, need := range t.Needs {
+			if v := c.verdicts[need]; v != Pending && v != Passed || v == Pending && c.stranded(need) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // do does one task. This is the one place where an error becomes findings.

@@ -20,6 +20,9 @@ type Task struct {
 	At finding.Position
 	// Needs are titles of tasks of the same stage that must pass first.
 	Needs []string
+	// After are titles of tasks of the same stage that must have ended first,
+	// however they did.
+	After []string
 	// Do does it. A nil error and no error-level note means that it passed.
 	Do func(ctx context.Context, out *Out) error
 }
@@ -118,13 +121,13 @@ func checkTasks(step string, tasks []Task) error {
 		if _, ok := needs[t.Title]; ok {
 			return fmt.Errorf("step %s: task %q stands twice", step, t.Title)
 		}
-		needs[t.Title] = t.Needs
+		needs[t.Title] = slices.Concat(t.Needs, t.After)
 	}
 	done := map[string]bool{}
 	for len(done) < len(tasks) {
 		before := len(done)
 		for _, t := range tasks {
-			ready := !slices.ContainsFunc(t.Needs, func(n string) bool { return !done[n] })
+			ready := !slices.ContainsFunc(needs[t.Title], func(n string) bool { return !done[n] })
 			if ready {
 				done[t.Title] = true
 			}

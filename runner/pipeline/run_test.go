@@ -207,6 +207,22 @@ func TestATaskStartsWhenWhatItNeedsIsDoneNotWhenAWaveIs(t *testing.T) {
 	})
 }
 
+func TestAfterWaitsForTheEndWhateverItIs(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	after := func(title string, others ...string) Task {
+		task := ok(title)
+		task.After = others
+		return task
+	}
+	stage := list{"undo", []Task{bad("a", boom), after("b", "a"), ok("never", "a"), after("c", "never", "b")}}
+	_, got := runPlan(t, context.Background(), Plan{Steps: []Step{{Stage: stage, KeepGoing: true}}})
+	want := []string{"undo/a failed", "undo/b passed", "undo/c passed", `undo/never blocked needs "a"`, "undo failed", "ended failed"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestNoMoreTasksRunAtOnceThanAllowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,5 +7,5 @@
 // always checks the name of the URL.
 //
 // The room knows nothing about what a good answer is: the caller judges each one.
-// Its neighbour is finding.
+// It imports nothing of ours.
 package probe

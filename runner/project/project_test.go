@@ -206,15 +206,19 @@ func TestWhatCannotBeLoaded(t *testing.T) {
 func TestAWaiverTurnsAnErrorIntoAShownWarning(t *testing.T) {
 	t.Parallel()
 	s := Settings{Waivers: []Waiver{{Rule: "cycle", File: "a.toml", Reason: "both are live"}}}
-	got := s.Waive([]finding.Finding{
-		finding.Errorf("cycle", finding.Position{File: "a.toml"}, "round"),
-		finding.Errorf("cycle", finding.Position{File: "b.toml"}, "round"),
-	})
-	if got[0].Severity != finding.Warning || !strings.Contains(got[0].Hint, "both are live") {
-		t.Errorf("waived: %+v", got[0])
+	here := finding.Errorf("cycle", finding.Position{File: "a.toml"}, "round")
+	elsewhere := finding.Errorf("cycle", finding.Position{File: "b.toml"}, "round")
+	if got := s.Waived(here); got.Severity != finding.Warning || !strings.Contains(got.Hint, "both are live") {
+		t.Errorf("waived: %+v", got)
 	}
-	if got[1].Severity != finding.Error {
-		t.Errorf("a waiver for one file reached another: %+v", got[1])
+	if got := s.Waived(elsewhere); got.Severity != finding.Error {
+		t.Errorf("a waiver for one file reached another: %+v", got)
+	}
+	if got := s.Unused([]finding.Finding{here}); got != nil {
+		t.Errorf("a waiver that is needed is called unused: %v", got)
+	}
+	if got := s.Unused([]finding.Finding{elsewhere}); len(got) != 1 || got[0].Rule != "unused-waiver" {
+		t.Errorf("a waiver that is not needed: %v", got)
 	}
 }
 

@@ -150,28 +150,31 @@ func texts(values []document.Value[string]) []string {
 	return list
 }
 
-// Waive applies the waivers to findings: an error of a waived rule becomes a
-// warning that shows the reason. A waiver that meets no error is told too, so
-// that none outlives what it was written for.
-func (s Settings) Waive(all []finding.Finding) []finding.Finding {
-	used := make([]bool, len(s.Waivers))
-	waived := make([]finding.Finding, len(all))
-	for i, f := range all {
-		waived[i] = f
-		for j, w := range s.Waivers {
-			if f.Severity == finding.Error && f.Rule == w.Rule && (w.File == "" || w.File == f.At.File) {
-				used[j] = true
-				waived[i].Severity = finding.Warning
-				waived[i].Hint = "waived in " + SettingsFile + ": " + w.Reason
-			}
+// Waived is a finding with the waivers applied: an error of a waived rule becomes
+// a warning that shows the reason.
+func (s Settings) Waived(f finding.Finding) finding.Finding {
+	for _, w := range s.Waivers {
+		if w.covers(f) {
+			f.Severity = finding.Warning
+			f.Hint = "waived in " + SettingsFile + ": " + w.Reason
 		}
 	}
-	for j, w := range s.Waivers {
-		if !used[j] {
-			waived = append(waived, finding.Warnf("unused-waiver", w.At, "nothing breaks the rule %q that is waived here", w.Rule).
+	return f
+}
+
+func (w Waiver) covers(f finding.Finding) bool {
+	return f.Severity == finding.Error && f.Rule == w.Rule && (w.File == "" || w.File == f.At.File)
+}
+
+// Unused are warnings for waivers that none of the findings needs, so that no
+// waiver outlives what it was written for.
+func (s Settings) Unused(all []finding.Finding) []finding.Finding {
+	var unused []finding.Finding
+	for _, w := range s.Waivers {
+		if !slices.ContainsFunc(all, w.covers) {
+			unused = append(unused, finding.Warnf("unused-waiver", w.At, "nothing breaks the rule %q that is waived here", w.Rule).
 				Hintf("remove the waiver"))
 		}
 	}
-	finding.Sort(waived)
-	return waived
+	return unused
 }

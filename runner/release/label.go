@@ -55,3 +55,6 @@ func ParseLabel(message string) (Label, bool) {
 	}
 	return Label{Release: m[1], Digest: m[2]}, true
 }
+
+// Brief is enough of a version's id for a person to tell two apart.
+func Brief(version string) string { return version[:min(len(version), 8)] }

@@ -126,6 +126,9 @@ func NewDraft(release, commit, environment string, now time.Time) *Draft {
 	return &Draft{m: Manifest{Schema: Schema, Release: release, Commit: commit, Environment: environment, Created: now.UTC().Truncate(time.Second)}}
 }
 
+// Release is the name of the release.
+func (d *Draft) Release() string { return d.m.Release }
+
 // Place adds or replaces a script.
 func (d *Draft) Place(p Placed) {
 	d.mu.Lock()

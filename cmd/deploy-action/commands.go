@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tminus/deploy-action/checks/report"
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/live"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// cannotBegin are rules whose breach means that there was nothing to judge yet:
+// the program exits with 2 instead of 1.
+var cannotBegin = map[string]bool{
+	"wrong-token": true, "unknown-account": true, "missing-permission": true, "missing-variable": true,
+	"no-migrations": true, "no-build-command": true, "no-package-manager": true, "no-node": true, "no-main": true,
+}
+
+// check runs the check stage. An error says that nothing could be begun.
+func (p *program) check(ctx context.Context, c stage.Check) (pipeline.Verdict, error) {
+	var found []finding.Finding
+	o, end := p.watch()
+	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}.Run(ctx, pipeline.Observers{o, seen{&found}})
+	end()
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	for _, f := range found {
+		if f.Severity == finding.Error && cannotBegin[f.Rule] {
+			return pipeline.Pending, errCannotBegin
+		}
+	}
+	return verdict, nil
+}
+
+// errCannotBegin ends a run whose findings were shown already.
+var errCannotBegin = finding.Errorf("cannot-begin", finding.Position{}, "nothing was changed").Hintf("mend what is named above and run again")
+
+// seen keeps the findings of a run.
+type seen struct{ all *[]finding.Finding }
+
+// Observe implements pipeline.Observer.
+func (s seen) Observe(_ context.Context, e pipeline.Event) error {
+	if f, ok := e.(pipeline.Finished); ok {
+		*s.all = append(*s.all, f.Findings...)
+	}
+	return nil
+}
+
+// checkCommand is the command check. Without a token the account is not asked.
+func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verdict, error) {
+	loaded, dir, err := p.load()
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	all, err := targets(loaded, f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	p.secrets(loaded)
+	c := stage.Check{Dir: dir, Project: loaded, Targets: all}
+	if p.token() != "" {
+		if c.Client, _, err = p.client(f.accountFlags, all); err != nil {
+			return pipeline.Pending, err
+		}
+	}
+	return p.check(ctx, c)
+}
+
+// migrateCommand is the command migrate.
+func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.Verdict, error) {
+	if f.Env == "" {
+		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "migrate does not guess the environment").
+			Hintf("say --env staging, --env production or --env all")
+	}
+	loaded, _, err := p.load()
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	all, err := targets(loaded, f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	p.secrets(loaded)
+	client, account, err := p.client(f.accountFlags, all)
+	if err != nil && !f.DryRun {
+		return pipeline.Pending, err
+	}
+	var plan pipeline.Plan
+	for _, t := range all {
+		draft := release.NewDraft(release.ID(time.Now(), ""), "", t.Env, time.Now())
+		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: stage.Migrate{Client: client, FS: loaded.FS(), Databases: t.Databases, Account: account, Draft: draft}})
+	}
+	if f.DryRun {
+		report.WritePlan(p.out, p.style(), plan.Planned())
+		return pipeline.Passed, nil
+	}
+	if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
+		return verdict, err
+	}
+	return p.run(ctx, plan)
+}
+
+// probing loads what validate and smoke need.
+func (p *program) probing(f probeFlags, env string) (project.Project, []project.Target, stage.Health, error) {
+	loaded, _, err := p.load()
+	if err != nil {
+		return loaded, nil, stage.Health{}, err
+	}
+	all, err := targets(loaded, env)
+	if err != nil {
+		return loaded, nil, stage.Health{}, err
+	}
+	p.secrets(loaded)
+	client, err := p.prober(f)
+	return loaded, all, stage.Health{Probe: client, Path: loaded.Settings.Health.Path, Patience: f.patience(loaded.Settings), Redact: p.redact}, err
+}
+
+// validateCommand is the command validate.
+func (p *program) validateCommand(ctx context.Context, f validateFlags) (pipeline.Verdict, error) {
+	_, all, health, err := p.probing(f.probeFlags, f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	var plan pipeline.Plan
+	for _, t := range all {
+		health.Target = t
+		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, KeepGoing: true, Stage: health})
+	}
+	return p.run(ctx, plan)
+}
+
+// smokeCommand is the command smoke.
+func (p *program) smokeCommand(ctx context.Context, f smokeFlags) (pipeline.Verdict, error) {
+	loaded, all, health, err := p.probing(f.probeFlags, f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	var plan pipeline.Plan
+	for _, t := range all {
+		smoke := stage.Smoke{Probe: health.Probe, Target: t, Scenario: loaded.Settings.Smoke, Redact: p.redact}
+		if why := smoke.Missing(); why != "" {
+			return pipeline.Pending, finding.Errorf("no-scenario", finding.Position{}, "there is nothing to ask: %s", why).
+				Hintf("write a scenario under smoke: in %s", project.SettingsFile)
+		}
+		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: smoke})
+	}
+	return p.run(ctx, plan)
+}
+
+// serving is one line of the status.
+type serving struct {
+	Environment string          `json:"environment"`
+	Worker      string          `json:"worker"`
+	Script      string          `json:"script"`
+	Versions    []release.Share `json:"versions"`
+	Since       time.Time       `json:"since,omitzero"`
+	Release     string          `json:"release,omitempty"`
+	By          string          `json:"by,omitempty"`
+	Message     string          `json:"message,omitempty"`
+}
+
+// statusCommand is the command status: which version serves where, since when,
+// and from which release.
+func (p *program) statusCommand(ctx context.Context, f statusFlags) (pipeline.Verdict, error) {
+	loaded, _, err := p.load()
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	all, err := targets(loaded, f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	p.secrets(loaded)
+	client, _, err := p.client(f.accountFlags, all)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	if _, err := check.Access(ctx, client); err != nil {
+		return pipeline.Pending, err
+	}
+	var lines []serving
+	for _, t := range all {
+		a, err := live.Read(ctx, client, check.Scope(t))
+		if err != nil {
+			return pipeline.Pending, err
+		}
+		for _, s := range t.Scripts {
+			lines = append(lines, servingOf(t.Env, s, a.Scripts[s.Name]))
+		}
+	}
+	return pipeline.Passed, p.writeStatus(lines)
+}
+
+func servingOf(env string, s project.Script, now live.Script) serving {
+	line := serving{Environment: env, Worker: s.Worker, Script: s.Name, Versions: now.Shares(), By: now.Serving.Author, Message: now.Serving.Message()}
+	line.Since = now.Serving.CreatedOn.Time
+	if label, ok := release.ParseLabel(now.Serving.Message()); ok {
+		line.Release, line.Message = label.Release, ""
+	} else if line.By == "" {
+		line.By = now.Serving.Source
+	}
+	return line
+}
+
+func (p *program) writeStatus(lines []serving) error {
+	if p.common.Format == "json" {
+		for _, line := range lines {
+			if err := report.WriteJSON(p.out, "serving", line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SCRIPT\tVERSION\tSINCE\tRELEASE\tBY")
+	for _, line := range lines {
+		version, since := "not deployed", ""
+		for i, v := range line.Versions {
+			switch {
+			case i == 0 && v.Percent == 100:
+				version = v.Version
+			case i == 0:
+				version = fmt.Sprintf("%s %g%%", release.Brief(v.Version), v.Percent)
+			default:
+				version += fmt.Sprintf(", %s %g%%", release.Brief(v.Version), v.Percent)
+			}
+		}
+		if !line.Since.IsZero() {
+			since = line.Since.UTC().Format("2006-01-02 15:04:05Z")
+		}
+		from := first(line.Release, when(len(line.Versions) > 0, "not of this tool"))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", line.Script, version, since, from, line.By)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// flags are all commands and their flags. Each flag is also read from
+// INPUT_<NAME>, in capitals and with its hyphens, as GitHub passes inputs to an
+// action; the command from INPUT_COMMAND.
+type flags struct {
+	Promote  promoteFlags  `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
+	Check    checkFlags    `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
+	Migrate  migrateFlags  `cmd:"" help:"Apply pending D1 migrations."`
+	Validate validateFlags `cmd:"" help:"Ask every HTTP Worker for its health."`
+	Smoke    smokeFlags    `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
+	Status   statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
+}
+
+// commonFlags belong to every command.
+type commonFlags struct {
+	Project string `default:"." placeholder:"DIR" help:"The repository's directory."`
+	Format  string `enum:"text,json" default:"text" help:"text for people, json for one JSON object a line."`
+	Verbose bool   `short:"v" help:"Show the progress of every task and all notices."`
+	Config  string `placeholder:"FOLDERS" help:"Folders or wrangler files of the Workers, separated by commas, in place of workers/* and those of tminus.yaml."`
+}
+
+// accountFlags belong to commands that ask the account.
+type accountFlags struct {
+	AccountID string `placeholder:"ID" help:"The Cloudflare account; CLOUDFLARE_ACCOUNT_ID when not given."`
+}
+
+// probeFlags belong to commands that ask Workers.
+type probeFlags struct {
+	Resolve       []string      `placeholder:"HOST:PORT:ADDR" sep:"none" help:"Where a host is, as curl has it; repeatable. ADDR may carry a port of its own."`
+	Cacert        string        `placeholder:"FILE" help:"A PEM bundle of authorities in place of the system's, as curl has it."`
+	HealthTimeout time.Duration `placeholder:"TIME" help:"How long a Worker may take to become healthy, such as 90s; 60s or tminus.yaml when not given."`
+}
+
+type promoteFlags struct {
+	commonFlags
+	accountFlags
+	probeFlags
+	Env             string   `placeholder:"NAME" help:"staging, production or all; all is the default."`
+	DryRun          bool     `help:"Print the plan and change nothing."`
+	StageOnly       bool     `help:"Deploy to staging only."`
+	ProdOnly        bool     `help:"Deploy to production only, when staging has been verified already."`
+	SkipSmoke       bool     `help:"Leave the smoke tests out. Health checks still run."`
+	SkipSecrets     bool     `help:"Leave secrets as they are on the account."`
+	SkipMigrations  bool     `help:"Leave the D1 migrations out."`
+	SkipBuild       bool     `help:"Leave install and build command out. Workers are still bundled."`
+	Worker          []string `placeholder:"NAME" help:"Deploy this Worker only, and validate everything afterwards; repeatable."`
+	Bundler         string   `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
+	Concurrency     int      `default:"4" help:"How many tasks of a stage run at once."`
+	RemoveWorkflows bool     `help:"Delete Workflows that the configuration no longer has, with their instances."`
+}
+
+type checkFlags struct {
+	commonFlags
+	accountFlags
+	Env string `placeholder:"NAME" help:"staging, production or all; all is the default."`
+}
+
+type migrateFlags struct {
+	commonFlags
+	accountFlags
+	Env    string `placeholder:"NAME" help:"staging, production or all. There is no default: say it."`
+	DryRun bool   `help:"Print what would be migrated and change nothing."`
+}
+
+type validateFlags struct {
+	commonFlags
+	probeFlags
+	Env string `default:"production" placeholder:"NAME" help:"staging, production or all."`
+}
+
+type smokeFlags struct {
+	commonFlags
+	probeFlags
+	Env string `default:"production" placeholder:"NAME" help:"staging, production or all."`
+}
+
+type statusFlags struct {
+	commonFlags
+	accountFlags
+	Env string `placeholder:"NAME" help:"staging, production or all; all is the default."`
+}
+
+// parse reads arguments and inputs. It gives the name of the command, empty when
+// only help was asked for.
+func parse(args []string, lookup func(string) (string, bool), out io.Writer) (*flags, string, error) {
+	var f flags
+	helped := false
+	k, err := kong.New(&f,
+		kong.Name("deploy-action"),
+		kong.Description("Promotes a monorepo of Cloudflare Workers through gated stages. Without a command it promotes.\n\nThe account is named by CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID. Exit codes: 0 passed, 1 a gate closed, 2 could not begin, 130 interrupted."),
+		kong.Writers(out, out),
+		kong.Exit(func(int) { helped = true }),
+		kong.UsageOnError(),
+		kong.Resolvers(inputs(lookup)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(args) == 0 {
+		if command, ok := lookup("INPUT_COMMAND"); ok && strings.TrimSpace(command) != "" {
+			args = []string{strings.TrimSpace(command)}
+		}
+	}
+	c, err := k.Parse(args)
+	if helped {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%w; deploy-action --help shows what there is", err)
+	}
+	return &f, strings.Fields(c.Command())[0], nil
+}
+
+// inputs reads flags from an action's inputs. An input that is not set arrives as
+// an empty text. Lists are separated by commas or line ends.
+func inputs(lookup func(string) (string, bool)) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		v, ok := lookup(InputName(flag.Name))
+		v = strings.TrimSpace(v)
+		if !ok || v == "" {
+			return nil, nil
+		}
+		if !flag.IsSlice() {
+			return v, nil
+		}
+		var list []any
+		for _, item := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == '\n' }) {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+		return list, nil
+	})
+}
+
+// InputName is the variable in which GitHub passes an input: capitals, spaces as
+// underscores, hyphens kept.
+func InputName(flag string) string {
+	return "INPUT_" + strings.ToUpper(strings.ReplaceAll(flag, " ", "_"))
+}

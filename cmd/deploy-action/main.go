@@ -1,0 +1,81 @@
+// Command deploy-action promotes a monorepo of Cloudflare Workers through gated
+// stages: build, then migrate, deploy, health and smoke on staging, then the same
+// on production.
+//
+// It is the main of the action's container and the same for a person in a
+// terminal. Every flag can also be given as an action's input, in a variable
+// INPUT_<NAME>. It exits with 0 when everything passed, 1 when a gate closed, 2
+// when it could not begin, and 130 when it was interrupted.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// The exit codes.
+const (
+	exitPassed      = 0
+	exitClosed      = 1
+	exitCannotBegin = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := interruptible(context.Background(), os.Stderr)
+	defer stop()
+	p := program{
+		args: os.Args[1:], lookup: os.LookupEnv, environ: os.Environ(),
+		out: os.Stdout, err: os.Stderr,
+		terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		size:     func() (int, int) { return terminalSize(os.Stdout) },
+	}
+	code := p.main(ctx)
+	stop()
+	os.Exit(code)
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// interruptible gives a context that the first SIGINT or SIGTERM cancels, so that
+// what is under way is undone or reported. The second one ends the program.
+func interruptible(parent context.Context, w io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		s, ok := <-signals
+		if !ok {
+			return
+		}
+		fmt.Fprintf(w, "\n%s: ending what is under way; once more ends at once\n", s)
+		cancel(errInterrupted)
+		if _, ok := <-signals; ok {
+			os.Exit(exitInterrupted)
+		}
+	}()
+	done := false
+	return ctx, func() {
+		if !done {
+			done = true
+			signal.Stop(signals)
+			close(signals)
+			cancel(nil)
+		}
+	}
+}
+
+func terminalSize(f *os.File) (columns, rows int) {
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 100, 30
+	}
+	return columns, rows
+}

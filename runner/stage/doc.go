@@ -1,0 +1,12 @@
+// Package stage is the stages of a promotion: build, migrate, health and smoke,
+// each a struct literal that holds what it needs and makes tasks of it. The
+// deploy stage, which is the largest, has the room fleet.
+//
+// A stage asks nothing while it makes its tasks, so a plan can be printed. Stages
+// do not talk to each other but through what they are given: bundles on a
+// shelf, and the release's draft. What goes wrong becomes a finding with the
+// line of configuration and the remedy of the users' runbook.
+//
+// The work itself lives in other rooms: child runs commands, bundle bundles,
+// schema migrates, probe asks. This room puts it in order.
+package stage

@@ -1,0 +1,143 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/remedy"
+	"github.com/tminus/deploy-action/runner/schema"
+)
+
+// Migrate applies the pending migrations of an environment's databases.
+type Migrate struct {
+	Client    *cloudflare.Client
+	FS        fs.FS
+	Databases []project.Database
+	// Account is the account's id, for the restore command that is shown.
+	Account string
+	Draft   *release.Draft
+}
+
+// Name implements pipeline.Stage.
+func (Migrate) Name() string { return "migrate" }
+
+// Tasks implements pipeline.Stage.
+func (m Migrate) Tasks() []pipeline.Task {
+	var tasks []pipeline.Task
+	for _, d := range m.Databases {
+		title := fmt.Sprintf("Migrate %s (%d files in %s)", d.Name, len(d.Files), d.Dir)
+		if d.Dir == "" {
+			title = fmt.Sprintf("Migrate %s (no migrations directory is named)", d.Name)
+		}
+		tasks = append(tasks, pipeline.Task{Title: title, At: d.At, Do: func(ctx context.Context, out *pipeline.Out) error {
+			return m.database(ctx, out, d)
+		}})
+	}
+	return tasks
+}
+
+func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Database) error {
+	if d.Dir == "" {
+		out.Endf("nothing to apply")
+		return nil
+	}
+	id, err := m.find(ctx, d)
+	if err != nil {
+		return err
+	}
+	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
+	applied, err := ledger.Read(ctx)
+	if err != nil {
+		return remedy.For(err, "D1:Edit")
+	}
+	for _, name := range schema.Unknown(d.Files, applied, d.Ledger) {
+		out.Note(finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
+			Hintf("it may come from another branch; bring the file back before migrations contradict each other"))
+	}
+	pending := schema.Pending(d.Files, applied, d.Ledger)
+	done := release.Migrated{Name: d.Name, ID: id}
+	if len(pending) == 0 {
+		m.Draft.Migrate(done)
+		out.Endf("up to date, %d applied", len(applied))
+		return nil
+	}
+	if done.Bookmark, err = m.Client.Bookmark(ctx, id); err != nil {
+		return remedy.For(err, "D1:Edit")
+	}
+	m.Draft.Migrate(done)
+	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
+		Hintf("to go back to it, and lose what was written since: %s", m.restore(d, id, done.Bookmark)))
+	out.Sayf("bookmark %s", done.Bookmark)
+	if len(applied) == 0 {
+		if err := ledger.Create(ctx); err != nil {
+			return remedy.For(err, "D1:Edit")
+		}
+	}
+	return m.apply(ctx, out, ledger, d, done, pending)
+}
+
+// apply applies files one after another and stops at the first that fails.
+func (m Migrate) apply(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, done release.Migrated, pending []string) error {
+	for i, file := range pending {
+		sql, err := fs.ReadFile(m.FS, file)
+		if err != nil {
+			return err
+		}
+		out.Sayf("%d of %d: %s", i+1, len(pending), d.Ledger(file))
+		if err := ledger.Apply(ctx, d.Ledger(file), string(sql)); err != nil {
+			out.Endf("%d of %d applied", i, len(pending))
+			return m.failed(err, d, file, string(sql), i, len(pending))
+		}
+		done.Applied = append(slices.Clone(done.Applied), d.Ledger(file))
+		m.Draft.Migrate(done)
+	}
+	out.Endf("%d applied: %s", len(pending), strings.Join(done.Applied, ", "))
+	return nil
+}
+
+// failed puts a failed migration on its line and says what is there now.
+func (m Migrate) failed(err error, d project.Database, file, sql string, applied, pending int) error {
+	if cloudflare.IsDenied(err) || errors.Is(err, context.Canceled) {
+		return remedy.For(err, "D1:Edit")
+	}
+	f := finding.Errorf("migration", schema.Place(file, sql, err.Error()), "%s was refused by %s: %s", d.Ledger(file), d.Name, remedy.Reason(err))
+	if applied == 0 {
+		return f.Hintf("correct the file; nothing of it, and none of the %d pending ones, was applied", pending)
+	}
+	return f.Hintf("correct the file; nothing of it was applied, the %d before it were", applied)
+}
+
+// find gives the id of a database. The name on the account must be the one of
+// the configuration: only the id would count, and it may be another's.
+func (m Migrate) find(ctx context.Context, d project.Database) (string, error) {
+	all, err := m.Client.Databases(ctx)
+	if err != nil {
+		return "", remedy.For(err, "D1:Edit")
+	}
+	for _, there := range all {
+		if there.ID == d.ID && there.Name != d.Name && d.Name != d.ID {
+			return "", finding.Errorf("name-id-mismatch", d.At, "database %s is called %q on the account and %q here", d.ID, there.Name, d.Name).
+				Hintf("only the id counts on Cloudflare; correct the name or the id")
+		}
+		if there.ID == d.ID || d.ID == "" && there.Name == d.Name {
+			return there.ID, nil
+		}
+	}
+	return "", finding.Errorf("missing-store", d.At, "the account has no D1 database %s", d.Name).
+		Hintf("correct the name and id, or create it with deploy-action provision")
+}
+
+// restore is the call that brings a database back to a bookmark.
+func (m Migrate) restore(d project.Database, id, bookmark string) string {
+	return fmt.Sprintf("npx wrangler d1 time-travel restore %s --bookmark %s (or POST /accounts/%s/d1/database/%s/time_travel/restore?bookmark=%s)",
+		d.Name, bookmark, m.Account, id, bookmark)
+}
