@@ -38,16 +38,19 @@ func List[T any](items []T) Answer {
 }
 
 // Paged is a 200 with the page of items that the call asks for by page and
-// per_page; a page past the end is an empty array, as Cloudflare answers.
+// per_page; a page past the end is an empty array, as Cloudflare answers. A
+// per_page above the documented limit is cut to it and result_info says so;
+// what the real API does with one is not documented.
 func Paged[T any](c *Call, items []T, perPage, limit int) (Answer, error) {
 	page, err := c.Number("page", 1, 1<<30)
 	if err != nil {
 		return Answer{}, err
 	}
-	size, err := c.Number("per_page", perPage, limit)
+	size, err := c.Number("per_page", perPage, 1<<30)
 	if err != nil {
 		return Answer{}, err
 	}
+	size = min(size, limit)
 	start := min((page-1)*size, len(items))
 	part := items[start:min(start+size, len(items))]
 	if part == nil {

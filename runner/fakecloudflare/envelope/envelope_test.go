@@ -95,10 +95,10 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	items := []int{1, 2, 3, 4, 5}
 	for query, want := range map[string]string{
-		"": `[1,2,3]`, "?page=2": `[4,5]`, "?page=3": `[]`, "?per_page=1&page=5": `[5]`,
+		"": `[1,2,3]`, "?page=2": `[4,5]`, "?page=3": `[]`, "?per_page=1&page=5": `[5]`, "?per_page=100": `[1,2,3,4]`,
 	} {
 		call := &envelope.Call{Request: httptest.NewRequest("GET", "/"+query, nil)}
-		answer, err := envelope.Paged(call, items, 3, 100)
+		answer, err := envelope.Paged(call, items, 3, 4)
 		got, _ := json.Marshal(answer.Result)
 		if err != nil || string(got) != want || answer.Info.TotalCount != 5 {
 			t.Errorf("%q: %s, %+v, %v, want %s", query, got, answer.Info, err, want)

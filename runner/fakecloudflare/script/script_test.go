@@ -3,6 +3,7 @@ package script_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -376,6 +377,27 @@ func TestFilesAreKeptOrReplaced(t *testing.T) {
 	}
 	_, err := p.Put(p.sending("w", `{"assets":{"jwt":"forged"}}`))
 	ask.Code(t, err, 10021)
+}
+
+func TestAScriptThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for name, test := range map[string]struct {
+		fill func([]byte)
+		code int
+	}{
+		"much that compresses well": {func([]byte) {}, 0},
+		"much that does not":        {func(b []byte) { _, _ = rand.NewChaCha8([32]byte{}).Read(b) }, 10027},
+	} {
+		in := p.sending("w", "")
+		large := make([]byte, 11<<20)
+		test.fill(large)
+		in.Upload.Modules = append(in.Upload.Modules, upload.Module{Name: "large.bin", Type: upload.Data, Body: large})
+		_, err := p.Put(in)
+		if ask.Code(t, err, test.code); t.Failed() {
+			t.Log(name)
+		}
+	}
 }
 
 func TestSettingsBelongToNoVersion(t *testing.T) {
