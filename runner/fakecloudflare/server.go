@@ -1,7 +1,7 @@
 package fakecloudflare
 
 import (
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -26,7 +26,7 @@ type Options struct {
 	AccountID string           // 32 hexadecimal digits
 	Email     string           // of the user
 	Token     string           // the secret of a token that may do everything; "fake-token" when there are no Tokens either
-	Tokens    []identity.Token // more tokens, with what they may do
+	Tokens    []identity.Token // more tokens, with what they may do; an ID is made up when empty
 	Subdomain string           // the account's name on workers.dev; none when empty, which some calls mind
 	Zones     []Zone
 	Clock     func() time.Time // what time it is in the account; the machine's when nil
@@ -62,6 +62,11 @@ func New(o Options) *Server {
 
 func tokens(o Options) []identity.Token {
 	all := slices.Clone(o.Tokens)
+	for i := range all {
+		if all[i].ID == "" {
+			all[i].ID = fmt.Sprintf("70ce%028x", i)
+		}
+	}
 	if o.Token == "" && len(all) == 0 {
 		o.Token = "fake-token"
 	}
@@ -120,5 +125,5 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 // Close gives back what the account holds: databases and open tails.
 func (s *Server) Close() error {
 	s.Tails.Close()
-	return errors.Join(s.D1.Close())
+	return s.D1.Close()
 }

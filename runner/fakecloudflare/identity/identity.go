@@ -12,7 +12,7 @@ import (
 // Token is one API token. Status is active when empty, else expired or disabled.
 type Token struct {
 	Secret       string
-	ID           string   // what verify shows; derived from the position when empty
+	ID           string   // what verify shows
 	AccountOwned bool     // of the account instead of the user: /user is closed to it
 	Permissions  []string // as in package envelope, e.g. "D1:Edit"
 	Zones        []string // identifiers of the only zones it reaches; none means all

@@ -74,8 +74,9 @@ func Start(ctx context.Context, project string, world World) (f *Fleet, err erro
 		return nil, fmt.Errorf("listen for the runtime: %w", err)
 	}
 	f.host = listener.Addr().String()
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = f.server.Serve(listener) }() // returns when closed
+	server := &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
+	f.server = server
+	go func() { _ = server.Serve(listener) }() // returns when closed
 	f.child, err = child.Start(ctx, project, state)
 	return f, err
 }
