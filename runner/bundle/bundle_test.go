@@ -218,7 +218,7 @@ func TestEqualSourcesGiveEqualDigestsWhereverTheyLie(t *testing.T) {
 
 func TestASurveyNeedsNoInstalledProject(t *testing.T) {
 	t.Parallel()
-	root := tree(t, map[string]string{"workers/api/src/index.ts": "import { a } from '@tminus/shared'\nimport 'node:fs'\nexport const LIMIT = 5\nexport default { fetch() { return a } }\n"})
+	root := tree(t, map[string]string{"workers/api/src/index.ts": "import { a } from '@tminus/shared'\nimport sql from './not-yet.sql'\nimport 'node:fs'\nexport const LIMIT = 5\nexport default { fetch() { return a } }\n"})
 	b, err := Survey(options(root))
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func build(o Options, lenient bool) (*Bundle, error) {
 	if filepath.Ext(o.Entry) == ".py" {
 		return nil, o.refuse("Python Workers are not carried by this tool", "deploy this Worker with wrangler")
 	}
-	c := &collector{options: o}
+	c := &collector{options: o, lenient: lenient}
 	result := api.Build(o.esbuild(c, lenient))
 	if len(result.Errors) > 0 {
 		return nil, &Error{Problems: o.problems(result.Errors)}

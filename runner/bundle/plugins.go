@@ -17,6 +17,8 @@ import (
 // many goroutines.
 type collector struct {
 	options Options
+	// lenient: files that are not there yet are left out.
+	lenient bool
 
 	mu      sync.Mutex
 	modules []Module
@@ -125,6 +127,9 @@ func (c *collector) module(b api.PluginBuild, kind Kind, a api.OnResolveArgs) (a
 		file = r.Path
 	}
 	content, err := os.ReadFile(file)
+	if err != nil && c.lenient {
+		return api.OnResolveResult{Path: a.Path, External: true}, nil
+	}
 	if err != nil {
 		return api.OnResolveResult{Errors: []api.Message{{Text: "could not read " + a.Path}}}, nil
 	}

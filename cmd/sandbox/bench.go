@@ -1,0 +1,5 @@
+package main
+
+import "context"
+
+func bench(context.Context, benchFlags) error { return nil }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// buildBinary builds a command of this module.
+func buildBinary(ctx context.Context, dir, name string) (string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", errors.New("the sandbox does not know where its sources are")
+	}
+	root := filepath.Join(filepath.Dir(file), "..", "..")
+	binary := filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/"+name)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", name, err, out)
+	}
+	return binary, nil
+}
+
+// deployAction is the real program, ready to be run against a world.
+func (w *world) deployAction(ctx context.Context, binary string, args ...string) *exec.Cmd {
+	full := append([]string{}, args...)
+	full = append(full, "--project", w.dir)
+	if len(args) > 0 && args[0] != "status" && args[0] != "check" && args[0] != "migrate" {
+		full = append(full, "--cacert", w.caFile())
+		for _, value := range w.resolve() {
+			full = append(full, "--resolve", value)
+		}
+	}
+	cmd := exec.CommandContext(ctx, binary, full...)
+	cmd.Env = w.env()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 3 * time.Minute // it may have something to put back
+	return cmd
+}
+
+// ready opens a furnished world for a project, broken or not.
+func ready(ctx context.Context, f commonFlags, breaks string) (*world, error) {
+	if err := install(ctx, f.Project); err != nil {
+		return nil, err
+	}
+	dir := f.Project
+	var d defect
+	if breaks != "" {
+		var err error
+		if d, err = findDefect(breaks); err != nil {
+			return nil, err
+		}
+		copied, err := os.MkdirTemp("", "sandbox-project-")
+		if err != nil {
+			return nil, err
+		}
+		from, err := filepath.Abs(f.Project)
+		if err != nil {
+			return nil, err
+		}
+		if err := copyProject(from, copied); err != nil {
+			return nil, err
+		}
+		dir = copied
+		if d.edit != nil {
+			if err := d.edit(dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	w, err := open(ctx, dir, f.Latency)
+	if err != nil {
+		return nil, err
+	}
+	w.copied = breaks != ""
+	if err := w.furnish(); err != nil {
+		w.close()
+		return nil, err
+	}
+	if d.account != nil {
+		if err := d.account(w); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// story runs the whole promotion from an empty account.
+func story(ctx context.Context, f runFlags) error {
+	if f.Break != "" {
+		d, err := findDefect(f.Break)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("broken on purpose: %s\n", d.what)
+	}
+	w, err := ready(ctx, f.commonFlags, f.Break)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	binary, err := buildBinary(ctx, w.tmp, "deploy-action")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("an account of this process at %s, its Workers behind https://%s\n", w.API, w.Edge)
+	args := append([]string{"promote"}, trimDashes(f.Args)...)
+	cmd := w.deployAction(ctx, binary, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	w.Forget()
+	err = cmd.Run()
+	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exitCode(exit.ExitCode())
+	}
+	if err != nil {
+		return err
+	}
+	if f.Break == "" {
+		fmt.Print(next)
+	}
+	return nil
+}
+
+func trimDashes(args []string) []string {
+	if len(args) > 0 && args[0] == "--" {
+		return args[1:]
+	}
+	return args
+}
+
+var next = strings.TrimLeft(`
+What to try next:
+  go run ./cmd/sandbox --break smoke-production   a gate that closes for real
+  go run ./cmd/sandbox -- --dry-run               the plan, and nothing else
+  go run ./cmd/sandbox serve                      keep the account up, and run deploy-action or wrangler against it
+  go run ./cmd/sandbox bench --latency 150ms      against wrangler, in one run
+`, "\n")
