@@ -51,9 +51,11 @@ func (s Style) mark(v pipeline.Verdict) string {
 
 func (s Style) verdict(v pipeline.Verdict) string { return s.paint(marks[v].color, v.String()) }
 
-// Took is a duration for a reader: 0.4 s, 12 s, 3 min 5 s.
+// Took is a duration for a reader: 40 ms, 0.4 s, 12 s, 3 min 5 s.
 func Took(d time.Duration) string {
 	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:

@@ -113,12 +113,17 @@ func jsonBody(v any) option.RequestOption {
 	return option.WithRequestBody("application/json", raw)
 }
 
-// perPage is how many items a page is asked for; every listing takes that many.
-const perPage = 100
+// perPage is how many items a page is asked for; zones take no more than
+// zonesPerPage, every other listing takes that many.
+const perPage, zonesPerPage = 100, 50
 
 // pages collects a listing that is paged by number, until it has all that
 // result_info counts, or a page is not full.
 func pages[T any](call func(...option.RequestOption) error, opts ...option.RequestOption) ([]T, error) {
+	return pagesOf[T](perPage, call, opts...)
+}
+
+func pagesOf[T any](perPage int, call func(...option.RequestOption) error, opts ...option.RequestOption) ([]T, error) {
 	var all []T
 	for page := 1; ; page++ {
 		var e envelope[[]T]

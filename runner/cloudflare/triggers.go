@@ -79,7 +79,7 @@ type Workflow struct {
 
 // Zones lists all zones of the account that the token sees.
 func (c *Client) Zones(ctx context.Context) ([]Zone, error) {
-	all, err := pages[Zone](func(o ...option.RequestOption) error {
+	all, err := pagesOf[Zone](zonesPerPage, func(o ...option.RequestOption) error {
 		_, err := c.zones.List(ctx, zones.ZoneListParams{}, o...)
 		return err
 	}, option.WithQuery("account.id", c.account))

@@ -167,10 +167,10 @@ func (d Deploy) upload(ctx context.Context, out *pipeline.Out, s project.Script)
 		out.Endf("unchanged since %s: %s", since(m), release.Brief(m.version))
 		return nil
 	case asWhole:
-		out.Endf("goes with the switch: %s", m.oneWay)
+		out.Endf("goes with its switch: %s", m.oneWay)
 		return nil
 	case late:
-		out.Endf("goes with the switch: it needs a script that is put as a whole")
+		out.Endf("goes with its switch: it needs a script that is put as a whole")
 		return nil
 	}
 	version, err := d.send(ctx, m)

@@ -146,9 +146,9 @@ func (f *Fleet) chart(m *move, provided map[string]*move) error {
 	label, ours := m.before.Label()
 	switch {
 	case !m.before.Exists || len(m.before.Serving.Versions) == 0:
-		m.way, m.oneWay = asWhole, "it is the first release of "+m.script.Name+", so there is no version to come back to"
+		m.way, m.oneWay = asWhole, "its first release, so there is no version to come back to"
 	case classes != nil:
-		m.way, m.oneWay = asWhole, fmt.Sprintf("it carries Durable Object class migration %v, and Cloudflare does not go back across one", classes["new_tag"])
+		m.way, m.oneWay = asWhole, fmt.Sprintf("class migration %v, across which Cloudflare does not go back", classes["new_tag"])
 	case ours && label.Digest == release.Short(m.digest):
 		m.way, m.version = unchanged, m.before.Serving.Versions[0].Version
 	default:

@@ -46,7 +46,7 @@ func (h Health) Tasks() []pipeline.Task {
 }
 
 func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, url string) error {
-	var good string
+	var good, said string
 	asked := 0
 	err := probe.Until(ctx, h.Patience, func(ctx context.Context) error {
 		asked++
@@ -57,10 +57,14 @@ func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, 
 		words, err := h.judge(e, url, answer)
 		good = words
 		return err
-	}, func(err error, wait time.Duration) {
-		out.Sayf("asked %d times, again in %s: %s", asked, wait, message(err))
+	}, func(err error, _ time.Duration) {
+		if now := message(err); now != said { // a line for each new answer, not for each question
+			said = now
+			out.Sayf("not yet: %s", said)
+		}
 	})
 	if err != nil {
+		out.Endf("asked %d times", asked)
 		return err
 	}
 	if h.Probe.RoundDNS(e.Host) {
