@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v7/accounts"
@@ -33,7 +34,7 @@ type Options struct {
 	Token string
 	// UserAgent is how the client names itself.
 	UserAgent string
-	// AtOnce bounds the calls under way; zero means 16.
+	// AtOnce bounds the calls under way; zero means 32.
 	AtOnce int
 	// Notice, if set, is told in one line when a call is repeated.
 	Notice func(line string)
@@ -55,6 +56,9 @@ type Client struct {
 	zones     *zones.ZoneService
 	tokens    *user.TokenService
 	accounts  *accounts.AccountService
+
+	zonesOnce sync.Mutex
+	zonesSeen []Zone
 }
 
 // New makes a client. It asks nothing yet.

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	defaultAtOnce = 16
+	defaultAtOnce = 32
 	// attempts in all; the waits between them are 0.5, 1, 2 and 4 seconds unless
 	// Cloudflare says how long.
 	attempts = 5

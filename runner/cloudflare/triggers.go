@@ -77,12 +77,21 @@ type Workflow struct {
 	Class  string `json:"class_name"`
 }
 
-// Zones lists all zones of the account that the token sees.
+// Zones lists all zones of the account that the token sees. They are asked for
+// once: domains do not come and go during a release.
 func (c *Client) Zones(ctx context.Context) ([]Zone, error) {
+	c.zonesOnce.Lock()
+	defer c.zonesOnce.Unlock()
+	if c.zonesSeen != nil {
+		return c.zonesSeen, nil
+	}
 	all, err := pagesOf[Zone](zonesPerPage, func(o ...option.RequestOption) error {
 		_, err := c.zones.List(ctx, zones.ZoneListParams{}, o...)
 		return err
 	}, option.WithQuery("account.id", c.account))
+	if err == nil {
+		c.zonesSeen = append([]Zone{}, all...)
+	}
 	return all, wrap(err, "list the zones")
 }
 
@@ -215,6 +224,25 @@ func (c *Client) Subdomain(ctx context.Context, script string) (Subdomain, error
 		return err
 	})
 	return s, wrap(err, "read whether %s is on workers.dev", script)
+}
+
+// Subdomains tells of all scripts of the account at once whether they answer on
+// workers.dev.
+func (c *Client) Subdomains(ctx context.Context) (map[string]Subdomain, error) {
+	var p workers.BetaWorkerListParams
+	c.in(&p.AccountID.Value)
+	all, err := pages[struct {
+		Name      string    `json:"name"`
+		Subdomain Subdomain `json:"subdomain"`
+	}](func(o ...option.RequestOption) error {
+		_, err := c.workers.Beta.Workers.List(ctx, p, o...)
+		return err
+	})
+	byName := make(map[string]Subdomain, len(all))
+	for _, w := range all {
+		byName[w.Name] = w.Subdomain
+	}
+	return byName, wrap(err, "list which scripts are on workers.dev")
 }
 
 // SetSubdomain decides whether a script answers on workers.dev.

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -144,6 +145,9 @@ func (r *reader) start() {
 		read(r, true, "Workers R2 Storage:Read", r.c.Buckets, func(all []string) { r.out.Buckets = all })
 	}
 	r.zones()
+	if len(r.scope.Scripts) > 0 {
+		r.subdomains()
+	}
 	for _, name := range r.scope.Scripts {
 		r.script(name)
 	}
@@ -214,11 +218,33 @@ func (r *reader) script(name string) {
 		one.Triggers.Crons = crons
 		return err
 	})
-	r.unlessMissing(func() error {
-		s, err := r.c.Subdomain(r.ctx, name)
-		one.Triggers.WorkersDev, one.Triggers.Previews = s.Enabled, s.PreviewsEnabled
+}
+
+// subdomains reads which scripts are on workers.dev, all at once; where the
+// account does not list that, one by one.
+func (r *reader) subdomains() {
+	r.group.Go(func() error {
+		all, err := r.c.Subdomains(r.ctx)
+		if _, refused := errors.AsType[*cloudflare.Error](err); refused {
+			for _, name := range r.scope.Scripts {
+				r.unlessMissing(func() error {
+					s, err := r.c.Subdomain(r.ctx, name)
+					r.onWorkersDev(name, s)
+					return err
+				})
+			}
+			return nil
+		}
+		for _, name := range r.scope.Scripts {
+			r.onWorkersDev(name, all[name])
+		}
 		return err
 	})
+}
+
+func (r *reader) onWorkersDev(name string, s cloudflare.Subdomain) {
+	t := &r.per[name].Triggers
+	t.WorkersDev, t.Previews = s.Enabled, s.PreviewsEnabled
 }
 
 func (r *reader) unlessMissing(ask func() error) {
