@@ -180,23 +180,35 @@ func Denied(err error, permission string) finding.Finding {
 		Hintf("give the token the permission %q", permission)
 }
 
+// fewZones is up to how many zones the routes of all are read, so that a route is
+// found whose zone the configuration no longer names.
+const fewZones = 10
+
 // zones reads the zones and then the routes of those that matter.
 func (r *reader) zones() {
-	needed := len(r.scope.Hosts) > 0 || len(r.scope.Zones) > 0
 	read(r, len(r.scope.Hosts) > 0, "Zone:Read", r.c.Zones, func(all []cloudflare.Zone) {
 		r.out.Zones = all
 		if len(r.scope.Scripts) == 0 {
 			return
 		}
-		ids := slices.Clone(r.scope.Zones)
+		needed := map[string]bool{}
+		for _, id := range r.scope.Zones {
+			needed[id] = true
+		}
 		for _, host := range r.scope.Hosts {
 			if z, ok := r.out.Zone(host); ok {
-				ids = append(ids, z.ID)
+				needed[z.ID] = true
 			}
 		}
-		slices.Sort(ids)
-		for _, id := range slices.Compact(ids) {
-			read(r, needed, "Workers Routes:Read", func(ctx context.Context) ([]cloudflare.Route, error) { return r.c.Routes(ctx, id) }, func(all []cloudflare.Route) {
+		if len(all) <= fewZones {
+			for _, z := range all {
+				if !needed[z.ID] {
+					needed[z.ID] = false // read if the token may
+				}
+			}
+		}
+		for id, must := range needed {
+			read(r, must, "Workers Routes:Read", func(ctx context.Context) ([]cloudflare.Route, error) { return r.c.Routes(ctx, id) }, func(all []cloudflare.Route) {
 				r.out.routes[id] = all
 			})
 		}

@@ -39,6 +39,8 @@ var remedies = []struct {
 	{10215, "secret-order", "", "deploy the newest version first, then set the secret"},
 	{10220, "secrets-changed", "", "secrets have changed since that version was active; nothing is forced here"},
 	{11004, "consumer-taken", "", "another Worker consumes this queue; a queue has one consumer"},
+	{100127, "consumer-settings", "", "correct the consumer's settings; see the limits of Queues: batch size 100, timeout 60 s, retries 100"},
+	{100128, "consumer-settings", "", "correct the queue's settings"},
 	{100146, "version-unseen", "", "Cloudflare does not see the new version yet; run again"},
 	{100402, "object-class", "", "the declared exports do not fit what the account has"},
 }
