@@ -29,7 +29,7 @@ func Files(p project.Project, envs ...string) []finding.Finding {
 	}
 	for _, rule := range []func(){
 		c.warnings, c.placeholders, c.notInherited, c.inheritedTriggers, c.references, c.circles, c.objectClasses,
-		c.sharedStores, c.contradictions, c.migrationFolders, c.routes, c.consumers, c.public, c.essentials, c.secretMap,
+		c.sharedStores, c.contradictions, c.migrationFolders, c.routes, c.consumers, c.public, c.essentials, c.ids, c.secretMap,
 	} {
 		rule()
 	}
@@ -200,6 +200,26 @@ func (c *files) essentials() {
 				if _, err := fs.Stat(c.FS(), path.Join(path.Dir(s.File), m.Main.V)); err != nil {
 					c.add(finding.Errorf("no-main", m.Main.At, "there is no file %s", path.Join(path.Dir(s.File), m.Main.V)).
 						Hintf("correct the path; it is relative to %s", s.File))
+				}
+			}
+		}
+	}
+}
+
+// idFields are the fields without which a store cannot be found. wrangler would
+// make a new store and leave the file as it is.
+var idFields = map[string]string{
+	"d1": "database_id", "kv_namespace": "id", "r2_bucket": "bucket_name", "queue": "queue", "hyperdrive": "id", "vectorize": "index_name",
+}
+
+// ids finds bindings that do not say which store they mean.
+func (c *files) ids() {
+	for _, t := range c.targets {
+		for _, s := range t.Scripts {
+			for _, b := range s.Section.Bindings {
+				if field, ok := idFields[b.Type]; ok && b.Field(field).V == "" {
+					c.add(finding.Errorf("no-id", b.At, "%s has no %s", said(t.Env, b), field).
+						Hintf("write it, or have deploy-action provision --env %s create the store and write it", t.Env))
 				}
 			}
 		}

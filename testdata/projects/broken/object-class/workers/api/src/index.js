@@ -1,1 +1,4 @@
-export default { fetch() { return new Response('ok') } }
+export class Graph {}
+export class New {}
+export class Old {}
+export default { fetch() { return new Response("ok") } }

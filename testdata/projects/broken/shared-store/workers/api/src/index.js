@@ -1,1 +1,2 @@
-export default { fetch() { return new Response('ok') } }
+export class Flow {}
+export default { fetch() { return new Response("ok") } }

@@ -1,0 +1,3 @@
+export default {
+  fetch() { return return }, // want "bundle"
+}

@@ -1,0 +1,3 @@
+import { id } from '../vendor/idlib/index.js'
+
+export default { fetch() { return new Response(id()) } }

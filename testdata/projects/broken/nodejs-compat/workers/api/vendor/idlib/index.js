@@ -1,0 +1,3 @@
+var crypto
+try { crypto = require('crypto') } catch {}
+exports.id = () => crypto.randomUUID()
