@@ -33,7 +33,10 @@ func copyProject(from, to string) error {
 			if err := os.Symlink(path, target); err != nil {
 				return err
 			}
-			return fs.SkipDir
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		case e.IsDir() && leftOut[e.Name()]:
 			return fs.SkipDir
 		case e.IsDir():
@@ -53,9 +56,19 @@ func copyProject(from, to string) error {
 	})
 }
 
-// install brings the project's packages if they are missing: the runtime comes
-// with them.
+// install brings the packages of a project if they are missing, and of the
+// bundled one if the runtime must come from there.
 func install(ctx context.Context, dir string) error {
+	if err := installOne(ctx, dir); err != nil {
+		return err
+	}
+	if runtimeOf(dir) == dir {
+		return nil
+	}
+	return installOne(ctx, bundled())
+}
+
+func installOne(ctx context.Context, dir string) error {
 	m, err := child.FindManager(os.DirFS(dir))
 	if err != nil || m.Name == "" {
 		return err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func open(ctx context.Context, dir string, latency time.Duration) (*world, error
 		zones = append(zones, fakecloudflare.Zone{Name: name, ID: hexID()})
 	}
 	account := fakecloudflare.New(fakecloudflare.Options{Token: w.token, Subdomain: "sandbox", Zones: zones})
-	if w.Running, err = account.Start(ctx, dir); err != nil {
+	if w.Running, err = account.Start(ctx, runtimeOf(dir)); err != nil {
 		os.RemoveAll(tmp)
 		return nil, err
 	}
@@ -65,6 +66,23 @@ func open(ctx context.Context, dir string, latency time.Duration) (*world, error
 		w.secrets[s.Name] = randomSecret()
 	}
 	return w, os.WriteFile(w.caFile(), w.CA, 0o644)
+}
+
+// bundled is the monorepo of this repository.
+func bundled() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "testdata", "projects", "tminus")
+}
+
+// runtimeOf is the project whose miniflare runs the Workers: the one that is
+// promoted, or the bundled one if that has none.
+func runtimeOf(dir string) string {
+	for _, name := range []string{"miniflare", "wrangler"} {
+		if _, err := os.Stat(filepath.Join(dir, "node_modules", name)); err == nil {
+			return dir
+		}
+	}
+	return bundled()
 }
 
 // close ends the account and takes away what the sandbox made.

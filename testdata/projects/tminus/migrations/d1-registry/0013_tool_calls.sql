@@ -12,4 +12,4 @@ CREATE TABLE reconcile_runs (
   looked INTEGER NOT NULL,
   stale INTEGER NOT NULL,
   done_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-);
+)
