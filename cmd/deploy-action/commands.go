@@ -20,7 +20,7 @@ import (
 // the program exits with 2 instead of 1.
 var cannotBegin = map[string]bool{
 	"wrong-token": true, "unknown-account": true, "missing-permission": true, "missing-variable": true,
-	"no-migrations": true, "no-build-command": true, "no-package-manager": true, "no-node": true, "no-main": true,
+	"cloudflare": true, "no-migrations": true, "no-build-command": true, "no-package-manager": true, "no-node": true, "no-main": true,
 }
 
 // check runs the check stage. An error says that nothing could be begun.

@@ -12,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/remedy"
 )
 
 // Check judges files, code and account before anything is queued. Waivers of the
@@ -149,10 +150,10 @@ func (c Check) account(ctx context.Context, out *pipeline.Out, all *gathered) er
 	// A token that is no good explains everything else, so it is told alone.
 	a := <-access
 	if a.err != nil {
-		return a.err
+		return remedy.For(a.err, "Account Settings:Read")
 	}
 	if err != nil {
-		return err
+		return remedy.For(err, "Workers Scripts:Read")
 	}
 	if c.DatabasesOnly {
 		found = onlyKind(found)
