@@ -95,13 +95,14 @@ func (b *Board) note(e pipeline.Event) {
 
 // start lets the clock move until halt.
 func (b *Board) start() {
-	b.stop = make(chan struct{})
+	stop := make(chan struct{})
+	b.stop = stop
 	b.stopped.Go(func() {
 		tick := time.NewTicker(redraw)
 		defer tick.Stop()
 		for {
 			select {
-			case <-b.stop:
+			case <-stop:
 				return
 			case <-tick.C:
 				b.mu.Lock()

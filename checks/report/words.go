@@ -144,7 +144,7 @@ func newSummary(p pipeline.Planned) *summary {
 }
 
 func (sum *summary) write(w io.Writer, s Style, e pipeline.Ended) {
-	if len(sum.steps) > 1 {
+	if len(sum.steps) > 1 { // one stage has said everything itself
 		fmt.Fprintf(w, "\n%s\n", s.paint(bold, fmt.Sprintf("    %-22s %-10s %5s  %10s", "Stage", "Verdict", "Tasks", "Took")))
 		for i, step := range sum.steps {
 			f := sum.ended[step.ID]
@@ -158,9 +158,9 @@ func (sum *summary) write(w io.Writer, s Style, e pipeline.Ended) {
 			}
 			fmt.Fprintln(w)
 		}
+		verb := strings.ToUpper(e.Verdict.String()[:1]) + e.Verdict.String()[1:]
+		fmt.Fprintf(w, "\n%s in %s%s\n", s.paint(marks[e.Verdict].color, verb), Took(e.Took), sum.counts())
 	}
-	verb := strings.ToUpper(e.Verdict.String()[:1]) + e.Verdict.String()[1:]
-	fmt.Fprintf(w, "\n%s in %s%s\n", s.paint(marks[e.Verdict].color, verb), Took(e.Took), sum.counts())
 }
 
 // counts says how many findings there were.
