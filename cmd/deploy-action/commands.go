@@ -99,8 +99,7 @@ func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.
 		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: stage.Migrate{Client: client, FS: loaded.FS(), Databases: t.Databases, Account: account, Draft: draft}})
 	}
 	if f.DryRun {
-		report.WritePlan(p.out, p.style(), plan.Planned())
-		return pipeline.Passed, nil
+		return pipeline.Passed, p.dryRun(plan)
 	}
 	if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
 		return verdict, err

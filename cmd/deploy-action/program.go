@@ -167,3 +167,12 @@ func targets(p project.Project, env string) ([]project.Target, error) {
 	}
 	return all, nil
 }
+
+// dryRun prints the plan: the very tasks that would run.
+func (p *program) dryRun(plan pipeline.Plan) error {
+	if p.common.Format == "json" {
+		return report.WriteJSON(p.out, "planned", plan.Planned())
+	}
+	report.WritePlan(p.out, p.style(), plan.Planned())
+	return nil
+}

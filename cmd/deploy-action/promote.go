@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -208,15 +207,6 @@ func first(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-// dryRun prints the plan: the very tasks that would run.
-func (p *promotion) dryRun(plan pipeline.Plan) error {
-	if p.common.Format == "json" {
-		return report.WriteJSON(p.out, "planned", plan.Planned())
-	}
-	report.WritePlan(p.out, p.style(), plan.Planned())
-	return nil
 }
 
 // check judges files, code and account before anything is queued.

@@ -226,8 +226,19 @@ func (c *files) ids() {
 	}
 }
 
-// secretMap finds Workers in the secret map that do not exist.
+// secretMap finds Workers in the secret map that do not exist, and secrets that
+// stand in the configuration as plain variables.
 func (c *files) secretMap() {
+	for _, t := range c.targets {
+		for _, s := range t.Scripts {
+			for _, b := range s.Section.Bindings {
+				if b.Key == "vars" && slices.Contains(s.Secrets, b.Name.V) {
+					c.add(finding.Errorf("secret-in-vars", b.At, "%s is a secret of %s and stands in the configuration for everybody to read", b.Name.V, s.Worker).
+						Hintf("remove it from vars and rotate it: what was committed is known"))
+				}
+			}
+		}
+	}
 	for _, s := range c.Settings.Secrets {
 		for _, name := range s.Workers {
 			known := slices.ContainsFunc(c.Workers, func(w project.Worker) bool { return w.Name == name })

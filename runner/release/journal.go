@@ -31,6 +31,10 @@ func (f Folder) Record(_ context.Context, m Manifest) error {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)
 	}
+	// The records are of this machine: they are kept out of the repository.
+	if err := replace(filepath.Join(f.Dir, ".gitignore"), []byte("*\n")); err != nil {
+		return fmt.Errorf("record release %s: %w", m.Release, err)
+	}
 	if err := replace(f.Path(m.Environment), append(raw, '\n')); err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)
 	}
