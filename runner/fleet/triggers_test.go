@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -127,5 +128,40 @@ func TestSettingsThatNoVersionCarriesFollowTheConfiguration(t *testing.T) {
 	w.mustDeploy("r2")
 	if got := w.state().Scripts["tminus-api-staging"].Listed.Observability; !strings.Contains(string(got), ":1") {
 		t.Errorf("observability %s", got)
+	}
+}
+
+func TestStaticFilesGoUpOnceAndAreServedByTheVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("mcp", "[env.staging]", "[env.staging]\nassets = { directory = \"public\", binding = \"ASSETS\", not_found_handling = \"404-page\" }")
+	w.files["workers/mcp/public/index.html"] = &fstest.MapFile{Data: []byte("<h1>one</h1>")}
+	w.files["workers/mcp/public/style.css"] = &fstest.MapFile{Data: []byte("h1 { color: teal }")}
+	w.mustDeploy("r1")
+	uploads := func() int { return len(w.Calls().Matching("POST", "/accounts/*/workers/assets/upload")) }
+	if uploads() == 0 {
+		t.Error("the files were not uploaded")
+	}
+	w.mustDeploy("r2")
+	if n := len(w.writes()); n != 0 {
+		t.Errorf("%d writes for files that are there", n)
+	}
+	w.files["workers/mcp/public/index.html"] = &fstest.MapFile{Data: []byte("<h1>two</h1>")}
+	o := w.mustDeploy("r3")
+	if uploads() != 1 || !strings.Contains(o.tasks["Upload tminus-mcp-staging"].Outcome, "2 static files") {
+		t.Errorf("%d uploads, %q", uploads(), o.tasks["Upload tminus-mcp-staging"].Outcome)
+	}
+}
+
+func TestAWorkerOfStaticFilesAloneIsDeployed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files["workers/site/wrangler.toml"] = &fstest.MapFile{Data: []byte("name = \"tminus-site\"\ncompatibility_date = \"2026-03-17\"\nassets = { directory = \"public\" }\n[env.staging]\nworkers_dev = false\nroutes = [\"site-staging.tminus.ink/*\"]\n")}
+	w.files["workers/site/public/index.html"] = &fstest.MapFile{Data: []byte("<h1>site</h1>")}
+	w.mustDeploy("r1")
+	w.files["workers/site/public/index.html"] = &fstest.MapFile{Data: []byte("<h1>new site</h1>")}
+	w.mustDeploy("r2")
+	if versions := at(w.writes(), "tminus-site-staging/versions"); versions < 0 {
+		t.Errorf("writes %v", w.writes())
 	}
 }
