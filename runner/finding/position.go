@@ -49,14 +49,23 @@ func (p Position) Compare(q Position) int {
 }
 
 // Span is the place in src that covers the bytes from start to end (end
-// exclusive). Offsets outside src are pulled to its nearest edge.
+// exclusive). Offsets outside src are pulled to its nearest edge, offsets inside
+// of a character to its beginning.
 func Span(file string, src []byte, start, end int) Position {
-	start = min(max(start, 0), len(src))
-	end = min(max(end, start), len(src))
+	start = whole(src, min(max(start, 0), len(src)))
+	end = whole(src, min(max(end, start), len(src)))
 	p := Position{File: file}
 	p.Line, p.Column = lineColumn(src[:start], 1, 1)
 	p.EndLine, p.EndColumn = lineColumn(src[start:end], p.Line, p.Column)
 	return p
+}
+
+// whole moves an offset inside of a character to its beginning.
+func whole(src []byte, at int) int {
+	for back := 0; back < utf8.UTFMax-1 && at > 0 && at < len(src) && !utf8.RuneStart(src[at]); back++ {
+		at--
+	}
+	return at
 }
 
 // ByteColumn is the place of a byte column, counted from 1, on a line of src.

@@ -104,8 +104,8 @@ func (s *splitter) created() bool {
 
 func (s *splitter) cut(end int) {
 	piece := s.text[s.start:end]
-	if strings.TrimSpace(Bare(piece)) != "" {
-		s.pieces = append(s.pieces, strings.TrimSpace(piece))
+	if strings.Trim(Bare(piece), space) != "" {
+		s.pieces = append(s.pieces, strings.Trim(piece, space))
 	}
 }
 
@@ -137,3 +137,6 @@ func FirstWord(sql string) string {
 	}
 	return strings.ToUpper(sql[:end])
 }
+
+// space is what SQL takes for space: other alphabets' spaces are names to it.
+const space = " \t\r\n\f\v"
