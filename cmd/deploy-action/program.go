@@ -119,11 +119,11 @@ func (p *program) watch() (pipeline.Observer, func()) {
 	return report.Redacted{To: o, Redact: p.redact}, end
 }
 
-// run runs a plan in front of the observer.
-func (p *program) run(ctx context.Context, plan pipeline.Plan) (pipeline.Verdict, error) {
+// run runs a plan in front of the observer that the format asks for, and of others.
+func (p *program) run(ctx context.Context, plan pipeline.Plan, others ...pipeline.Observer) (pipeline.Verdict, error) {
 	o, end := p.watch()
 	defer end()
-	return plan.Run(ctx, o)
+	return plan.Run(ctx, append(pipeline.Observers{o}, others...))
 }
 
 // load reads the project.

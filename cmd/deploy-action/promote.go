@@ -61,9 +61,10 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 	if verdict, err := p.check(ctx); err != nil || verdict != pipeline.Passed {
 		return verdict, err
 	}
-	verdict, err := p.program.run(ctx, plan)
+	ended := map[string]pipeline.Verdict{}
+	verdict, err := p.program.run(ctx, plan, verdicts(ended))
 	if verdict != pipeline.Pending {
-		p.aftermath(verdict)
+		p.aftermath(ended)
 	}
 	if err != nil && verdict != pipeline.Pending {
 		fmt.Fprintf(p.err, "could not be reported: %s\n", p.redact(err.Error()))
@@ -216,13 +217,27 @@ func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
 	})
 }
 
-// aftermath says what serves now when a release did not pass.
-func (p *promotion) aftermath(verdict pipeline.Verdict) {
-	if verdict == pipeline.Passed {
-		return
+// verdicts notes how each step of a run ended.
+type verdicts map[string]pipeline.Verdict
+
+// Observe implements pipeline.Observer.
+func (v verdicts) Observe(_ context.Context, e pipeline.Event) error {
+	if f, ok := e.(pipeline.Finished); ok {
+		v[f.Step] = f.Verdict
 	}
+	return nil
+}
+
+// aftermath says of each environment whose traffic was moved and that did not
+// pass all its gates what serves there now.
+func (p *promotion) aftermath(ended map[string]pipeline.Verdict) {
 	for _, t := range p.road.deploying {
-		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 {
+		open := true
+		for _, s := range p.gates(t) {
+			v := ended[s.ID()]
+			open = open && (v == pipeline.Passed || v == pipeline.Skipped)
+		}
+		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 && !open {
 			p.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves release %s on %s, and it did not pass all gates", t.Env, p.release, strings.Join(moved, ", ")).
 				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.journal().Path(t.Env))})
 		}

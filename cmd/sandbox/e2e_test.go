@@ -284,6 +284,16 @@ func TestEachGateCloses(t *testing.T) {
 			if !slices.Equal(got, []string{where[gate]}) {
 				t.Errorf("reported %v, want %s", got, where[gate])
 			}
+			unverified := ""
+			for _, e := range r.events {
+				if e.Event == "finding" && e.Rule == "unverified" {
+					unverified += e.Message[:strings.IndexByte(e.Message, ' ')]
+				}
+			}
+			probed, env, _ := strings.Cut(gate, "-")
+			if want := map[bool]string{true: env}[probed == "health" || probed == "smoke"]; unverified != want {
+				t.Errorf("said to serve unverified: %q, want %q", unverified, want)
+			}
 		})
 	}
 }
