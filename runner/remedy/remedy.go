@@ -63,11 +63,15 @@ func For(err error, permission string) error {
 			return finding.Errorf(r.rule, finding.Position{}, "%s", err).Hintf("%s", r.hint)
 		}
 	}
-	if e, ok := errors.AsType[*cloudflare.Error](err); ok && e.Status >= 500 {
-		f := finding.Errorf("cloudflare", finding.Position{}, "%s", err)
+	f := finding.Errorf("cloudflare", finding.Position{}, "%s", err)
+	switch e, ok := errors.AsType[*cloudflare.Error](err); {
+	case !ok:
+		return f.Hintf("Cloudflare could not be reached; check the network, a proxy and CLOUDFLARE_API_BASE_URL if it is set, then run again")
+	case e.Status >= 500:
 		return f.Hintf("Cloudflare failed, several times over; look at cloudflarestatus.com and run again%s", ray(e))
+	default:
+		return f.Hintf("look at what Cloudflare says of the call; what was done before is kept or undone as reported")
 	}
-	return finding.Errorf("cloudflare", finding.Position{}, "%s", err).Hintf("look at the call and at cloudflarestatus.com, then run again; what was done before is kept or undone as reported")
 }
 
 func ray(e *cloudflare.Error) string {
