@@ -56,15 +56,10 @@ func (s seen) Observe(_ context.Context, e pipeline.Event) error {
 
 // checkCommand is the command check. Without a token the account is not asked.
 func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verdict, error) {
-	loaded, dir, err := p.load()
+	loaded, dir, all, err := p.open(f.Env)
 	if err != nil {
 		return pipeline.Pending, err
 	}
-	all, err := targets(loaded, f.Env)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	p.secrets(loaded)
 	c := stage.Check{Dir: dir, Project: loaded, Targets: all}
 	if p.token() != "" {
 		if c.Client, _, err = p.client(f.accountFlags, all); err != nil {
@@ -80,15 +75,10 @@ func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.
 		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "migrate does not guess the environment").
 			Hintf("say --env staging, --env production or --env all")
 	}
-	loaded, _, err := p.load()
+	loaded, _, all, err := p.open(f.Env)
 	if err != nil {
 		return pipeline.Pending, err
 	}
-	all, err := targets(loaded, f.Env)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	p.secrets(loaded)
 	client, account, err := p.client(f.accountFlags, all)
 	if err != nil && !f.DryRun {
 		return pipeline.Pending, err
@@ -109,15 +99,10 @@ func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.
 
 // probing loads what validate and smoke need.
 func (p *program) probing(f probeFlags, env string) (project.Project, []project.Target, stage.Health, error) {
-	loaded, _, err := p.load()
+	loaded, _, all, err := p.open(env)
 	if err != nil {
 		return loaded, nil, stage.Health{}, err
 	}
-	all, err := targets(loaded, env)
-	if err != nil {
-		return loaded, nil, stage.Health{}, err
-	}
-	p.secrets(loaded)
 	client, err := p.prober(f)
 	return loaded, all, stage.Health{Probe: client, Path: loaded.Settings.Health.Path, Patience: f.patience(loaded.Settings), Redact: p.redact}, err
 }
@@ -169,15 +154,10 @@ type serving struct {
 // statusCommand is the command status: which version serves where, since when,
 // and from which release.
 func (p *program) statusCommand(ctx context.Context, f statusFlags) (pipeline.Verdict, error) {
-	loaded, _, err := p.load()
+	_, _, all, err := p.open(f.Env)
 	if err != nil {
 		return pipeline.Pending, err
 	}
-	all, err := targets(loaded, f.Env)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	p.secrets(loaded)
 	client, _, err := p.client(f.accountFlags, all)
 	if err != nil {
 		return pipeline.Pending, err

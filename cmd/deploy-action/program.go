@@ -40,31 +40,31 @@ func (p *program) main(ctx context.Context) int {
 		fmt.Fprintf(p.err, "deploy-action: %s\n", err)
 		return exitCannotBegin
 	}
-	var run func(context.Context) (pipeline.Verdict, error)
-	switch command {
-	case "":
+	if command == "" {
 		return exitPassed // help was asked for
-	case "promote":
-		p.common = f.Promote.commonFlags
-		run = (&promotion{program: p, flags: f.Promote}).run
-	case "check":
-		p.common = f.Check.commonFlags
-		run = func(ctx context.Context) (pipeline.Verdict, error) { return p.checkCommand(ctx, f.Check) }
-	case "migrate":
-		p.common = f.Migrate.commonFlags
-		run = func(ctx context.Context) (pipeline.Verdict, error) { return p.migrateCommand(ctx, f.Migrate) }
-	case "validate":
-		p.common = f.Validate.commonFlags
-		run = func(ctx context.Context) (pipeline.Verdict, error) { return p.validateCommand(ctx, f.Validate) }
-	case "smoke":
-		p.common = f.Smoke.commonFlags
-		run = func(ctx context.Context) (pipeline.Verdict, error) { return p.smokeCommand(ctx, f.Smoke) }
-	case "status":
-		p.common = f.Status.commonFlags
-		run = func(ctx context.Context) (pipeline.Verdict, error) { return p.statusCommand(ctx, f.Status) }
 	}
+	run, common := p.command(command, f)
+	p.common = common
 	verdict, err := run(ctx)
 	return p.code(ctx, verdict, err)
+}
+
+// command is what a command does, and its common flags.
+func (p *program) command(name string, f *flags) (func(context.Context) (pipeline.Verdict, error), commonFlags) {
+	type verdict = pipeline.Verdict
+	switch name {
+	case "check":
+		return func(ctx context.Context) (verdict, error) { return p.checkCommand(ctx, f.Check) }, f.Check.commonFlags
+	case "migrate":
+		return func(ctx context.Context) (verdict, error) { return p.migrateCommand(ctx, f.Migrate) }, f.Migrate.commonFlags
+	case "validate":
+		return func(ctx context.Context) (verdict, error) { return p.validateCommand(ctx, f.Validate) }, f.Validate.commonFlags
+	case "smoke":
+		return func(ctx context.Context) (verdict, error) { return p.smokeCommand(ctx, f.Smoke) }, f.Smoke.commonFlags
+	case "status":
+		return func(ctx context.Context) (verdict, error) { return p.statusCommand(ctx, f.Status) }, f.Status.commonFlags
+	}
+	return (&promotion{program: p, flags: f.Promote}).run, f.Promote.commonFlags
 }
 
 // code tells how it ended, in an exit code and, if it could not begin, in words.
@@ -145,6 +145,18 @@ func (p *program) load() (project.Project, string, error) {
 	}
 	loaded, err := project.Load(os.DirFS(dir), patterns...)
 	return loaded, dir, err
+}
+
+// open loads the project, finds the environments that a name stands for, and
+// begins to redact the project's secrets.
+func (p *program) open(env string) (project.Project, string, []project.Target, error) {
+	loaded, dir, err := p.load()
+	if err != nil {
+		return loaded, dir, nil, err
+	}
+	all, err := targets(loaded, env)
+	p.secrets(loaded)
+	return loaded, dir, all, err
 }
 
 // targets are the environments that a name stands for: one, or all.
