@@ -77,6 +77,12 @@ func (p PutBack) script(ctx context.Context, out *pipeline.Out, s project.Script
 		p.Fleet.returned(s.Name)
 		out.Endf("still serves %s", shares(before))
 		return nil
+	case !p.ours(now, m):
+		p.Fleet.returned(s.Name)
+		out.Note(finding.Warnf("superseded", s.At(), "%s was deployed by somebody else in the meantime and is left alone", s.Name).
+			Hintf("see who with deploy-action status --env %s", p.Target.Env))
+		out.Endf("superseded by %s", shares(sharesOf(now)))
+		return nil
 	case m.oneWay != "":
 		return finding.Errorf("not-put-back", s.At(), "%s stays on the release that failed: %s", s.Name, m.oneWay).
 			Hintf("correct what failed and run again; the release goes forward from here")
@@ -92,6 +98,18 @@ func (p PutBack) script(ctx context.Context, out *pipeline.Out, s project.Script
 	out.Endf("serves %s again", shares(before))
 	return nil
 }
+
+// ours tells whether a deployment is the one that this release made.
+func (p PutBack) ours(now cloudflare.Deployment, m *move) bool {
+	if m.version != "" {
+		return len(now.Versions) == 1 && now.Versions[0].Version == m.version
+	}
+	// A script that was put, and whose answer was lost: its label tells.
+	label, ok := release.ParseLabel(now.Message())
+	return !ok || label.Digest == release.Short(m.digest)
+}
+
+func sharesOf(d cloudflare.Deployment) []release.Share { return live.Script{Serving: d}.Shares() }
 
 // putBackMessage keeps the label of the release that serves again, so that it is
 // recognised as unchanged the next time.

@@ -206,3 +206,27 @@ func TestASplitIsPutBackAsItWas(t *testing.T) {
 		t.Errorf("served by %v, before %v", got, split)
 	}
 }
+
+func TestWhatSomebodyElseDeployedMeanwhileIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustDeploy("r1")
+	first := w.serving("api")
+	w.changeAll()
+	w.Break(traffic.Fault{Method: "POST", Path: "/accounts/*/workers/scripts/tminus-push-staging/deployments", Refusal: envelope.Fail(http.StatusBadRequest, 10021, "no")})
+	var theirs string
+	o := w.deploy(context.Background(), "r2", func(e pipeline.Event) {
+		if did, ok := e.(pipeline.Did); ok && did.Task == "Switch tminus-api-staging" {
+			theirs = first // somebody goes back to the first version by hand, under another deployment
+			if err := w.split("tminus-api-staging", []release.Share{{Version: first, Percent: 100}}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if !slices.Contains(o.rules(), "superseded") || w.serving("api") != theirs {
+		t.Errorf("%v, api serves %s", o.rules(), w.serving("api"))
+	}
+	if !strings.Contains(o.tasks["Put back tminus-api-staging"].Outcome, "superseded") {
+		t.Errorf("%+v", o.tasks["Put back tminus-api-staging"])
+	}
+}
