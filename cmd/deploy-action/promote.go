@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +30,17 @@ type promotion struct {
 	commit  string
 	fleets  map[string]*fleet.Fleet // by environment
 	shelf   *bundle.Shelf
+	// recorded are the releases as they were written down, by environment.
+	recorded recorded
+}
+
+// recorded is a journal for what shows the run.
+type recorded map[string]release.Manifest
+
+// Record implements release.Journal.
+func (r recorded) Record(_ context.Context, m release.Manifest) error {
+	r[m.Environment] = m
+	return nil
 }
 
 // road is what is promoted where.
@@ -62,9 +73,13 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 		return verdict, err
 	}
 	ended := map[string]pipeline.Verdict{}
-	verdict, err := p.program.run(ctx, plan, verdicts(ended))
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	p.show(lose)
+	verdict, err := p.program.run(ctx, p.plan(), verdicts(ended))
 	if verdict != pipeline.Pending {
 		p.aftermath(ended)
+		p.outputs(verdict)
 	}
 	if err != nil && verdict != pipeline.Pending {
 		fmt.Fprintf(p.err, "could not be reported: %s\n", p.redact(err.Error()))
@@ -99,7 +114,7 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	}
 	p.commit = commit(ctx, p.road.dir, p.lookup)
 	p.release = release.ID(time.Now(), p.commit)
-	p.fleets, p.shelf = map[string]*fleet.Fleet{}, &bundle.Shelf{}
+	p.fleets, p.shelf, p.recorded = map[string]*fleet.Fleet{}, &bundle.Shelf{}, recorded{}
 	for _, t := range p.road.all {
 		p.fleets[t.Env] = &fleet.Fleet{}
 	}
@@ -147,7 +162,12 @@ func (p *promotion) plan() pipeline.Plan {
 	plan := pipeline.Plan{Width: p.flags.Concurrency}
 	plan.Steps = append(plan.Steps, pipeline.Step{Stage: p.build(), KeepGoing: true})
 	for _, t := range p.road.all {
-		plan.Steps = append(plan.Steps, p.gates(t)...)
+		gates := p.gates(t)
+		// The first gate that is not skipped keeps other releases out.
+		if i := slices.IndexFunc(gates, func(s pipeline.Step) bool { return s.Skip == "" }); i >= 0 && p.skipped(t.Env) == "" {
+			gates[i].Stage = stage.Guarded{Stage: gates[i].Stage, Env: t.Env, Lock: p.lock()}
+		}
+		plan.Steps = append(plan.Steps, gates...)
 	}
 	return plan
 }
@@ -185,11 +205,6 @@ func (p *promotion) gates(whole project.Target) []pipeline.Step {
 			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: f.Version, Redact: p.redact}},
 		{Env: env, Skip: first(skip, when(p.flags.SkipSmoke, "--skip-smoke"), smoke.Missing()), Stage: smoke},
 	}
-}
-
-// journal keeps releases in the workspace.
-func (p *promotion) journal() release.Folder {
-	return release.Folder{Dir: filepath.Join(p.road.dir, ".deploy-action", "releases")}
 }
 
 // when is a reason if it holds, else nothing.
@@ -239,7 +254,7 @@ func (p *promotion) aftermath(ended map[string]pipeline.Verdict) {
 		}
 		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 && !open {
 			p.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves release %s on %s, and it did not pass all gates", t.Env, p.release, strings.Join(moved, ", ")).
-				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.journal().Path(t.Env))})
+				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.folder().Path(t.Env))})
 		}
 	}
 }
