@@ -22,12 +22,13 @@ type Job struct {
 	token   string // ends the runner's deafness
 	deaf    bool
 	newline bool // the last plain text ended its line
+	masked  map[string]bool
 }
 
 // Open begins the conversation on a writer, the step's standard output. The runner
 // listens to no command but those of the Job, from its first line on.
 func Open(out io.Writer, getenv func(string) string) *Job {
-	return &Job{getenv: getenv, out: out, token: rand.Text(), newline: true}
+	return &Job{getenv: getenv, out: out, token: rand.Text(), newline: true, masked: map[string]bool{}}
 }
 
 // Write implements io.Writer for plain text.
@@ -79,18 +80,28 @@ func (j *Job) issue(say func(*githubactions.Action)) {
 const shortest = 4
 
 // Mask has the runner hide values in its log, line by line as it wants them. It
-// must be called before anything is printed. It writes
+// must be called before anything is printed. It writes, once for each line,
 //
 //	::add-mask::<line>
 func (j *Job) Mask(values ...string) {
-	j.issue(func(a *githubactions.Action) {
-		for _, v := range values {
-			for line := range strings.Lines(v) {
-				line = strings.TrimRight(line, "\r\n")
-				if len(strings.TrimSpace(line)) >= shortest {
-					a.AddMask(line)
-				}
+	var lines []string
+	j.mu.Lock()
+	for _, v := range values {
+		for line := range strings.Lines(v) {
+			line = strings.TrimRight(line, "\r\n")
+			if len(strings.TrimSpace(line)) >= shortest && !j.masked[line] {
+				j.masked[line] = true
+				lines = append(lines, line)
 			}
+		}
+	}
+	j.mu.Unlock()
+	if len(lines) == 0 {
+		return
+	}
+	j.issue(func(a *githubactions.Action) {
+		for _, line := range lines {
+			a.AddMask(line)
 		}
 	})
 }

@@ -186,7 +186,18 @@ func (s *Summary) findings() string {
 		return ""
 	}
 	slices.SortStableFunc(all, func(a, b finding.Finding) int { return int(b.Severity) - int(a.Severity) })
-	return "### Findings\n\n" + s.Links.Findings(all)
+	notices := slices.IndexFunc(all, func(f finding.Finding) bool { return f.Severity == finding.Notice })
+	if notices < 0 {
+		notices = len(all)
+	}
+	text := ""
+	if notices > 0 {
+		text = "### Findings\n\n" + s.Links.Findings(all[:notices]) + "\n"
+	}
+	if n := len(all) - notices; n > 0 {
+		text += fmt.Sprintf("<details><summary>Good to know (%d)</summary>\n\n%s\n</details>\n", n, s.Links.Findings(all[notices:]))
+	}
+	return text
 }
 
 // page is what an environment served before and serves now.
