@@ -57,6 +57,8 @@ type promoteFlags struct {
 	Worker          []string      `placeholder:"NAME" help:"Deploy this Worker only, and validate everything afterwards; repeatable."`
 	Bundler         string        `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
 	Concurrency     int           `default:"4" help:"How many tasks of a stage run at once."`
+	Stages          string        `placeholder:"STAGES" help:"Run these stages only, such as build..smoke-staging; another job runs the others."`
+	ReleaseDir      string        `placeholder:"DIR" help:"The folder in which a release travels from one job to the next."`
 	Lock            string        `enum:"wait,refuse" default:"wait" help:"What to do while another release of an environment is under way, as its GitHub deployment says."`
 	LockTimeout     time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
 	RemoveWorkflows bool          `help:"Delete Workflows that the configuration no longer has, with their instances."`

@@ -30,6 +30,14 @@ func (p *promotion) show(lose func(error)) {
 		Run:  deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
 		Lock: deployment.Policy{Refuse: p.flags.Lock == "refuse", Patience: p.flags.LockTimeout},
 	}
+	if p.received == nil {
+		return
+	}
+	for env, id := range p.received.Records {
+		if m, ok := p.before(env); ok && !p.here("deploy-"+env) {
+			f.deployments.Resume(env, id, m)
+		}
+	}
 }
 
 // lock keeps other releases out, where there is a GitHub to ask.
