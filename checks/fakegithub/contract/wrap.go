@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -47,10 +48,16 @@ func (d *Description) Wrap(next http.Handler, report func(Difference)) http.Hand
 	})
 }
 
+// deep are paths that end in a path of their own, which the description shows as one segment.
+var deep = regexp.MustCompile(`^(/repos/[^/]+/[^/]+/(?:contents|git/ref)/)(.+)$`)
+
 func (d *Description) hold(r *http.Request, out *tee, differs func(what, why string)) {
 	if below, ok := strings.CutPrefix(r.URL.Path, "/api/v3"); ok {
 		r.URL.Path = below
 		r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/api/v3")
+	}
+	if parts := deep.FindStringSubmatch(r.URL.EscapedPath()); parts != nil {
+		r.URL.RawPath = parts[1] + strings.ReplaceAll(parts[2], "/", "%2F")
 	}
 	accepted := out.status < 400
 	if strings.HasPrefix(out.Header().Get("Content-Type"), "text/html") || strings.HasPrefix(r.URL.Path, "/login/") {
