@@ -64,7 +64,9 @@ func sign(t *testing.T, key *rsa.PrivateKey, issuer any, issued, expires time.Du
 }
 
 // asApp is the house seen by App 77 itself.
-func (h *house) asApp() *house { return h.as(sign(h.t, keys()[0], "77", -10*time.Second, 5*time.Minute)) }
+func (h *house) asApp() *house {
+	return h.as(sign(h.t, keys()[0], "77", -10*time.Second, 5*time.Minute))
+}
 
 // installed is the house seen by the App's installation.
 func (h *house) installed(app fake.Installed) *house {
