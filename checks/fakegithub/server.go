@@ -10,12 +10,16 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/checks/fakegithub/check"
+	"github.com/tminus/deploy-action/checks/fakegithub/comment"
 	"github.com/tminus/deploy-action/checks/fakegithub/deployment"
 	"github.com/tminus/deploy-action/checks/fakegithub/hook"
 	"github.com/tminus/deploy-action/checks/fakegithub/identity"
+	"github.com/tminus/deploy-action/checks/fakegithub/limit"
+	"github.com/tminus/deploy-action/checks/fakegithub/login"
 	"github.com/tminus/deploy-action/checks/fakegithub/repository"
 	"github.com/tminus/deploy-action/checks/fakegithub/traffic"
 	"github.com/tminus/deploy-action/checks/fakegithub/wire"
+	"github.com/tminus/deploy-action/checks/fakegithub/workflow"
 )
 
 // Enterprise is the path below which a GitHub Enterprise Server has its API.
@@ -49,7 +53,11 @@ type rooms struct {
 	repo        *repository.Repo
 	checks      *check.Runs
 	deployments *deployment.Deployments
+	comments    *comment.Comments
+	workflows   *workflow.Runs
 	hooks       *hook.Hooks
+	limits      *limit.Limits
+	flow        *login.Flow
 }
 
 // New makes a repository with one commit on main.
@@ -83,11 +91,18 @@ func newRooms(o Options, lock sync.Locker) rooms {
 	r.hooks.Timeout = o.HookTimeout
 	r.checks = &check.Runs{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell}
 	r.deployments = &deployment.Deployments{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell, Open: r.checks.Open}
+	r.comments = &comment.Comments{Repo: r.repo, Who: r.who}
+	r.workflows = &workflow.Runs{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell}
+	r.limits = &limit.Limits{Who: r.who}
+	r.flow = &login.Flow{Who: r.who}
 	return r
 }
 
 func (r rooms) endpoints() []wire.Endpoint {
-	return slices.Concat(r.who.Endpoints(), r.checks.Endpoints(), r.deployments.Endpoints(), r.hooks.Endpoints(), r.repo.Endpoints(), r.repo.Last())
+	return slices.Concat(
+		r.who.Endpoints(), r.checks.Endpoints(), r.deployments.Endpoints(), r.comments.Endpoints(), r.workflows.Endpoints(), r.hooks.Endpoints(),
+		r.limits.Endpoints(), r.flow.Endpoints(), []wire.Endpoint{meta()}, r.repo.Endpoints(), r.repo.Last(),
+	)
 }
 
 // ServeHTTP answers one call, recorded by its path without /api/v3.
@@ -105,6 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	below := r.Clone(r.Context())
 	below.URL.Path, below.URL.RawPath = plain, raw
 	below.Header.Set(reached, "http://"+r.Host+prefix)
+	s.dress(w.Header())
 	s.Recorder.ServeHTTP(w, below)
 }
 
@@ -134,7 +150,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) work(header http.Header, r *http.Request, body []byte) (wire.Answer, error) {
-	s.dress(header)
 	if err := polite(r); err != nil {
 		return wire.Answer{}, err
 	}
@@ -146,6 +161,9 @@ func (s *Server) work(header http.Header, r *http.Request, body []byte) (wire.An
 	api := r.Header.Get(reached)
 	call.Links = wire.Links{API: api, Web: strings.TrimSuffix(api, Enterprise)}
 	s.links = call.Links
+	if err := s.limits.Count(header, call); err != nil {
+		return wire.Answer{}, err
+	}
 	if err := s.who.Admit(call); err != nil {
 		return wire.Answer{}, err
 	}

@@ -165,3 +165,29 @@ func (s *Server) Reached(url string) {
 	s.links.API = strings.TrimSuffix(url, "/")
 	s.links.Web = strings.TrimSuffix(s.links.API, Enterprise)
 }
+
+// Leave lets every caller ask only so many times more in the next hour; status,
+// 403 or 429, is what comes after. Below zero, limits are as at the beginning.
+func (s *Server) Leave(remaining, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits.Leave(remaining)
+	s.limits.Status = status
+}
+
+// Callback sets where the web flow of an App may come back to.
+func (s *Server) Callback(app Installed, url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app.app.Callback = url
+}
+
+// SignIn says who sits at the browser in the web flow, empty for nobody, and whether that user lets the App in.
+func (s *Server) SignIn(login string, agrees bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flow.User, s.flow.Refuses = nil, !agrees
+	if login != "" {
+		s.flow.User = s.who.User(login)
+	}
+}

@@ -90,3 +90,25 @@ func snapshot(d *deployment.Deployment) Deployment {
 	}
 	return shown
 }
+
+// Comment is a comment as it stands: under a pull request, or a commit when Pull is 0.
+type Comment struct {
+	ID            int64
+	Pull          int
+	SHA           string
+	Author, Body  string
+	Made, Changed time.Time
+}
+
+// Comments lists the comments under a pull request, oldest first; 0 means those under commits.
+func (s *Server) Comments(pull int) []Comment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Comment
+	for _, c := range s.comments.All {
+		if c.Pull == int64(pull) {
+			all = append(all, Comment{ID: c.ID, Pull: pull, SHA: c.SHA, Author: c.By.Login, Body: c.Body, Made: c.Made, Changed: c.Changed})
+		}
+	}
+	return all
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -38,7 +39,10 @@ func (d *Description) Wrap(next http.Handler, report func(Difference)) http.Hand
 		seen := r.Clone(r.Context())
 		out := &tee{ResponseWriter: w}
 		next.ServeHTTP(out, r)
-		seen.Body = io.NopCloser(bytes.NewReader(sent))
+		if string(bytes.TrimSpace(sent)) == "null" {
+			sent = nil // what ghinstallation writes for no body; one that is required is still missed
+		}
+		seen.Body, seen.ContentLength = io.NopCloser(bytes.NewReader(sent)), int64(len(sent))
 		if out.status != 0 {
 			d.hold(seen, out, func(what, why string) {
 				report(Difference{Method: seen.Method, Path: seen.URL.Path, Status: out.status, What: what, Why: why})
@@ -47,10 +51,16 @@ func (d *Description) Wrap(next http.Handler, report func(Difference)) http.Hand
 	})
 }
 
+// deep are paths that end in a path of their own, which the description shows as one segment.
+var deep = regexp.MustCompile(`^(/repos/[^/]+/[^/]+/(?:contents|git/ref)/)(.+)$`)
+
 func (d *Description) hold(r *http.Request, out *tee, differs func(what, why string)) {
 	if below, ok := strings.CutPrefix(r.URL.Path, "/api/v3"); ok {
 		r.URL.Path = below
 		r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, "/api/v3")
+	}
+	if parts := deep.FindStringSubmatch(r.URL.EscapedPath()); parts != nil {
+		r.URL.RawPath = parts[1] + strings.ReplaceAll(parts[2], "/", "%2F")
 	}
 	accepted := out.status < 400
 	if strings.HasPrefix(out.Header().Get("Content-Type"), "text/html") || strings.HasPrefix(r.URL.Path, "/login/") {

@@ -36,16 +36,18 @@ func refused(format string, args ...any) error {
 func (d *Directory) Signer(c *wire.Call) (*App, error) {
 	const undecodable = "A JSON web token could not be decoded"
 	var app *App
+	asked := false // for the key, which a token of another kind never comes to
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	_, err := parser.ParseWithClaims(secretOf(c.Request), claims, func(*jwt.Token) (any, error) {
+		asked = claims["iss"] != nil
 		if app = d.issuer(claims["iss"]); app == nil || app.Key == nil {
 			return nil, fmt.Errorf("no such App")
 		}
 		return app.Key, nil
 	})
 	switch {
-	case app == nil && claims["iss"] != nil:
+	case asked && app == nil:
 		return nil, wire.Fail(http.StatusNotFound, "Integration not found")
 	case err != nil:
 		return nil, refused(undecodable)

@@ -29,7 +29,7 @@ func (u *User) Body(l wire.Links) wire.Object {
 		"url": api, "html_url": web, "followers_url": api + "/followers", "following_url": api + "/following{/other_user}",
 		"gists_url": api + "/gists{/gist_id}", "starred_url": api + "/starred{/owner}{/repo}", "subscriptions_url": api + "/subscriptions",
 		"organizations_url": api + "/orgs", "repos_url": api + "/repos", "events_url": api + "/events{/privacy}",
-		"received_events_url": api + "/received_events", "type": u.Kind, "site_admin": false,
+		"received_events_url": api + "/received_events", "type": u.Kind, "site_admin": false, "user_view_type": "public",
 	}
 }
 

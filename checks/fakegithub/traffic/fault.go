@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tminus/deploy-action/checks/fakegithub/wire"
@@ -42,4 +43,13 @@ func (f *fault) hits(method, path string) bool {
 		times = 1
 	}
 	return f.seen >= first && (times < 0 || f.seen < first+times)
+}
+
+// TooOften is GitHub's refusal for who asks too fast, its secondary rate limit:
+// 403 or 429, to be tried again after a while.
+func TooOften(status int, after time.Duration) *wire.Error {
+	refusal := wire.Fail(status, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+	refusal.Docs = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+	refusal.Header = http.Header{"Retry-After": {strconv.Itoa(int(after.Seconds()))}}
+	return refusal
 }

@@ -13,10 +13,10 @@ import (
 
 // Decode reads the body as one JSON object into a struct. Fields it does not
 // have, also by case alone, are refused, as are values of another kind. An
-// empty body is an empty object, as at GitHub.
+// empty body and null (which ghinstallation sends) are an empty object.
 func (c *Call) Decode(into any) error {
 	data := bytes.TrimSpace(c.Body)
-	if len(data) == 0 {
+	if len(data) == 0 || string(data) == "null" {
 		return nil
 	}
 	if !json.Valid(data) {
