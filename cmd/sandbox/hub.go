@@ -24,7 +24,7 @@ type hub struct {
 	sha    string
 	dir    string // the runner's files
 	server *http.Server
-	runs   int
+	jobs   int
 }
 
 // The permissions of a job that promotes, as the README asks for them.
@@ -38,7 +38,7 @@ func openHub(dir string) (*hub, error) {
 	}
 	h := &hub{Server: fakegithub.New(fakegithub.Options{Owner: "tminus", Repo: "app"}), url: "http://" + l.Addr().String(), dir: dir}
 	h.Reached(h.url)
-	h.sha = h.Commit("main", "A release", map[string]string{"README.md": "# T-Minus\n"})
+	h.sha = h.Commit("main", "A release", map[string]string{".github/workflows/promote.yml": "name: promote\non: push\njobs: {}\n"})
 	h.token = h.WorkflowToken(promoting...)
 	h.server = &http.Server{Handler: h.Server, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
@@ -60,14 +60,15 @@ func (h *hub) page() string { return h.url + "/" + h.FullName() + "/commit/" + h
 // job is one run of a workflow as a step sees it: its variables, and the files
 // into which it writes.
 type job struct {
+	run             int64
 	env             []string
 	output, summary string // paths
 }
 
 // job begins a run of a workflow in a workspace.
 func (h *hub) job(workspace string, more ...string) (job, error) {
-	h.runs++
-	dir := filepath.Join(h.dir, fmt.Sprintf("job-%d", h.runs))
+	h.jobs++
+	dir := filepath.Join(h.dir, fmt.Sprintf("job-%d", h.jobs))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return job{}, err
 	}
@@ -78,10 +79,17 @@ func (h *hub) job(workspace string, more ...string) (job, error) {
 			return job{}, err
 		}
 	}
-	run := h.run()
+	run, err := h.StartRun("promote.yml", "push", "main")
+	if err != nil {
+		return job{}, err
+	}
+	if err := h.SetRun(run.ID, "in_progress", ""); err != nil {
+		return job{}, err
+	}
+	j.run = run.ID
 	j.env = append([]string{
 		"GITHUB_ACTIONS=true", "CI=true", "GITHUB_REPOSITORY=" + h.FullName(), "GITHUB_SHA=" + h.sha, "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push",
-		"GITHUB_ACTOR=octocat", "GITHUB_JOB=promote", fmt.Sprintf("GITHUB_RUN_ID=%d", run), "GITHUB_RUN_ATTEMPT=1",
+		"GITHUB_ACTOR=octocat", "GITHUB_JOB=promote", fmt.Sprintf("GITHUB_RUN_ID=%d", run.ID), "GITHUB_RUN_ATTEMPT=1",
 		"GITHUB_SERVER_URL=" + h.url, "GITHUB_API_URL=" + h.url, "GITHUB_EVENT_PATH=" + event, "GITHUB_WORKSPACE=" + workspace,
 		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.summary, "INPUT_GITHUB-TOKEN=" + h.token,
 	}, more...)
@@ -155,6 +163,3 @@ func (h *hub) watch(ctx context.Context, print func(line string)) (stop func()) 
 		look()
 	}
 }
-
-// run begins a run of the workflow and gives its id.
-func (h *hub) run() int64 { return int64(1000 + h.runs) }
