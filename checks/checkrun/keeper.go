@@ -91,6 +91,9 @@ func (k *Keeper) plan(ctx context.Context, p pipeline.Planned) {
 	k.mu.Unlock()
 	k.tidied.Go(func() {
 		for _, r := range rows {
+			k.mu.Lock()
+			r.posted = true
+			k.mu.Unlock()
 			r.lane.Set(ctx, r.send)
 			wait, cancel := context.WithTimeout(ctx, apart)
 			_ = r.lane.Wait(wait) // its error is told at the end
@@ -120,9 +123,15 @@ func (k *Keeper) note(step string, change func(*row)) *row {
 	return r
 }
 
-// change changes what is known of a stage and has it shown.
+// change changes what is known of a stage and has it shown, unless its turn to be
+// posted is still to come.
 func (k *Keeper) change(ctx context.Context, step string, change func(*row)) {
-	if r := k.note(step, change); r != nil {
+	posted := false
+	r := k.note(step, func(r *row) {
+		change(r)
+		posted = r.posted
+	})
+	if posted {
 		r.lane.Set(ctx, r.send)
 	}
 }

@@ -29,6 +29,7 @@ type row struct {
 	did      []pipeline.Did
 	said     map[string][]string // progress of tasks that are running or have failed
 	finished *pipeline.Finished
+	posted   bool // or about to be
 
 	id int64 // of the run, once it was made; the lane's alone
 	// annotated: the findings were sent; the lane's alone, as annotations are added
