@@ -13,11 +13,8 @@ import (
 func (k *Keeper) confirm(ctx context.Context, p *place) {
 	l := k.look(ctx, p)
 	<-l.done
-	for _, h := range l.alive() {
-		if h.id < p.id && k.Lose != nil {
-			k.Lose(locked(p.env, h))
-			return
-		}
+	if others := l.before(p.id); len(others) > 0 && k.Lose != nil {
+		k.Lose(locked(p.env, others[0]))
 	}
 }
 
@@ -69,7 +66,7 @@ func (k *Keeper) Await(ctx context.Context, env string, say func(string, ...any)
 		if l.err != nil {
 			return unknown(env, l.err)
 		}
-		alive := l.alive()
+		alive := l.before(k.IDs()[env])
 		if len(alive) == 0 {
 			return nil
 		}

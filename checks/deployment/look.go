@@ -60,9 +60,10 @@ func (l *look) over() bool {
 	}
 }
 
-// alive are the deployments that keep others out.
-func (l *look) alive() []held {
-	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive })
+// before are the deployments that keep one out: those that were made before it and
+// whose runs are still going on. Zero stands for a deployment that is still to be made.
+func (l *look) before(id int64) []held {
+	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive || id != 0 && h.id >= id })
 }
 
 func (k *Keeper) fill(ctx context.Context, env string, l *look) error {

@@ -35,8 +35,8 @@ func (k *Keeper) Record(ctx context.Context, m release.Manifest) error {
 		<-seen.done
 	}
 	detached := context.WithoutCancel(ctx)
-	if seen != nil && len(seen.alive()) > 0 {
-		other := seen.alive()[0]
+	if seen != nil && len(seen.before(p.id)) > 0 {
+		other := seen.before(p.id)[0]
 		k.say(detached, p, github.Status{State: github.Error, Description: "Not deployed: release " + other.release + " is under way"})
 		return locked(p.env, other)
 	}
