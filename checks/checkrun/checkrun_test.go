@@ -304,10 +304,17 @@ func TestWhatKeepsARunFromBeginningIsOneFailedRun(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	found := []finding.Finding{finding.Errorf("placeholder", finding.Position{File: "workers/api/wrangler.toml", Line: 4}, "never filled in")}
-	if err := s.Post(t.Context(), "Check", found); err != nil {
+	if err := s.Post(t.Context(), found); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.shown(); !slices.Equal(got, []string{"Promote / Check|failure|Failed: never filled in"}) || len(s.runs()[0].Annotations) != 1 {
 		t.Errorf("%q", got)
+	}
+	s.Keeper = s.keeper(2, 1)
+	if _, err := s.run(t.Context(), pipeline.Step{Stage: work{name: "build"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.shown(); !slices.Contains(got, "Promote / Check|success|Passed: 0 tasks in 1 ms") {
+		t.Errorf("the failure stays: %q", got)
 	}
 }

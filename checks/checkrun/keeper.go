@@ -71,7 +71,7 @@ func (k *Keeper) Observe(ctx context.Context, e pipeline.Event) error {
 
 // apart is how long the post of one run waits for that of the run before it, so
 // that runs stand in their order and a slow answer does not hold up the others.
-const apart = 40 * time.Millisecond
+const apart = 150 * time.Millisecond
 
 func (k *Keeper) plan(ctx context.Context, p pipeline.Planned) {
 	begun := false
@@ -101,6 +101,7 @@ func (k *Keeper) plan(ctx context.Context, p pipeline.Planned) {
 		}
 	})
 	k.tidied.Go(func() { k.tidy(ctx) })
+	k.tidied.Go(func() { k.amend(ctx) })
 }
 
 func (k *Keeper) row(step string) *row {
@@ -194,11 +195,14 @@ func (k *Keeper) refuse(err error) {
 // errRefused stands for a call that was not made because it would be refused.
 var errRefused = errors.New("check runs are refused")
 
+// CheckTitle is the name of the run that shows what kept a plan from beginning.
+const CheckTitle = "Check"
+
 // Post shows findings from before a plan that closed the gate: one run that has
-// failed, and no stage.
-func (k *Keeper) Post(ctx context.Context, title string, found []finding.Finding) error {
-	did := pipeline.Finished{Step: title, Verdict: pipeline.Failed, Findings: found, Time: time.Now()}
-	r := &row{keeper: k, step: pipeline.PlannedStep{ID: "check", Title: title}, finished: &did}
+// failed, and no stage. The next run on the commit that begins replaces it.
+func (k *Keeper) Post(ctx context.Context, found []finding.Finding) error {
+	did := pipeline.Finished{Verdict: pipeline.Failed, Findings: found, Time: time.Now()}
+	r := &row{keeper: k, step: pipeline.PlannedStep{ID: "check", Title: CheckTitle}, finished: &did}
 	ctx, cancel := context.WithTimeout(ctx, closing)
 	defer cancel()
 	r.lane.Set(ctx, r.send)

@@ -150,7 +150,7 @@ func (f *face) refused(ctx context.Context, name string, found []finding.Finding
 	f.lost(page.Refused(found))
 	if f.client != nil {
 		f.keep(name)
-		f.lost(f.runs.Post(context.WithoutCancel(ctx), "Check", found))
+		f.lost(f.runs.Post(context.WithoutCancel(ctx), found))
 	}
 	f.fallBack()
 }
