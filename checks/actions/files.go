@@ -46,6 +46,18 @@ func (j *Job) Summarize(markdown string) error {
 	return nil
 }
 
+// SaveState keeps a value for the step's post part, which finds it in STATE_<name>.
+func (j *Job) SaveState(name, value string) error {
+	if !outputName.MatchString(name) || strings.Contains(value, delimiter) {
+		return fmt.Errorf("state %q: not a name or a value for a state", name)
+	}
+	if err := j.writable("GITHUB_STATE"); err != nil {
+		return fmt.Errorf("state %s: %w", name, err)
+	}
+	j.file(func(a *githubactions.Action) { a.SaveState(name, value) })
+	return nil
+}
+
 // cutNote tells a reader that there was more.
 const cutNote = "\n\n*The rest was too long to be shown here; the log has all of it.*\n"
 

@@ -39,22 +39,40 @@ func owner(external string) (Owner, bool) {
 // stale after two weeks.
 func (k *Keeper) tidy(ctx context.Context) {
 	over := map[int64]bool{}
+	_, _ = sweep(ctx, k.Client, k.SHA, func(o Owner) bool {
+		return (o.Run != k.Owner.Run || o.Attempt < k.Owner.Attempt) && k.over(ctx, o, over)
+	})
+}
+
+// Sweep closes what a job left open because it was killed, and tells how many runs
+// that were.
+func Sweep(ctx context.Context, c *github.Client, sha string, job Owner) (int, error) {
+	return sweep(ctx, c, sha, func(o Owner) bool { return o.Run == job.Run && o.Attempt == job.Attempt && o.Job == job.Job })
+}
+
+// sweep closes open runs of the jobs that are meant.
+func sweep(ctx context.Context, c *github.Client, sha string, meant func(Owner) bool) (int, error) {
+	closed := 0
 	for _, status := range []string{github.Queued, github.InProgress} {
-		found, err := k.Client.Runs(ctx, k.SHA, url.Values{"status": {status}, "filter": {"all"}})
+		found, err := c.Runs(ctx, sha, url.Values{"status": {status}, "filter": {"all"}})
 		if err != nil {
-			return
+			return closed, err
 		}
 		for _, f := range found {
-			o, ours := owner(f.ExternalID)
-			if !ours || o.Run == k.Owner.Run && o.Attempt >= k.Owner.Attempt || !k.over(ctx, o, over) {
+			if o, ours := owner(f.ExternalID); !ours || !meant(o) {
 				continue
 			}
-			_ = k.Client.UpdateRun(ctx, f.ID, github.CheckRun{
+			err := c.UpdateRun(ctx, f.ID, github.CheckRun{
 				Name: f.Name, Status: github.Completed, Conclusion: github.Cancelled, Completed: time.Now(),
-				Output: github.Output{Title: "Cancelled: the run ended without saying so", Summary: "The job was killed before this stage came to its end. A later run found this check run open and closed it."},
+				Output: github.Output{Title: "Cancelled: the run ended without saying so", Summary: "The job was killed before this stage came to its end."},
 			})
+			if err != nil {
+				return closed, err
+			}
+			closed++
 		}
 	}
+	return closed, nil
 }
 
 // amend replaces a check that failed before an earlier run could begin: this run

@@ -128,3 +128,31 @@ func (h held) describe() string {
 	}
 	return "release " + h.release
 }
+
+// Sweep says of deployments that a job left in progress, because it was killed,
+// that they ended, and tells which environments those were.
+func Sweep(ctx context.Context, c *github.Client, job Run) ([]string, error) {
+	found, err := c.Deployments(ctx, nil, 2*newest)
+	if err != nil {
+		return nil, err
+	}
+	var envs []string
+	for _, d := range found {
+		p, ours := ParsePayload(d.Payload)
+		if !ours || p.Run.ID != job.ID || p.Run.Attempt != job.Attempt || p.Run.Job != job.Job {
+			continue
+		}
+		all, err := c.Statuses(ctx, d.ID)
+		if err != nil {
+			return envs, err
+		}
+		if len(all) > 0 && all[0].State != github.InProgress {
+			continue
+		}
+		if err := c.SetStatus(ctx, d.ID, github.Status{State: github.Error, LogURL: job.URL, Description: "The job was killed before the release came to its end"}); err != nil {
+			return envs, err
+		}
+		envs = append(envs, d.Environment)
+	}
+	return envs, nil
+}

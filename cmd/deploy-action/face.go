@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tminus/deploy-action/checks/actions"
 	"github.com/tminus/deploy-action/checks/checkrun"
@@ -153,6 +154,36 @@ func (f *face) refused(ctx context.Context, name string, found []finding.Finding
 		f.lost(f.runs.Post(context.WithoutCancel(ctx), found))
 	}
 	f.fallBack()
+}
+
+// The state that the post part of the action reads: that there was a main part, and
+// whether it came to its end.
+const (
+	stateBegun = "deploy_action_begun"
+	stateEnded = "deploy_action_ended"
+)
+
+// keepState tells the post part something. Where there is no place for it, as in a
+// test of the container, there is no post part either.
+func (f *face) keepState(name string) { _ = f.job.SaveState(name, "true") }
+
+// finish is the post part of the action: it closes what the main part left open
+// because it was killed.
+func (f *face) finish(ctx context.Context, getenv func(string) string) {
+	if f.client == nil || getenv("STATE_"+stateEnded) != "" {
+		return
+	}
+	w := f.where
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	runs, err := checkrun.Sweep(ctx, f.client, w.SHA, checkrun.Owner{Run: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job})
+	envs, err2 := deployment.Sweep(ctx, f.client, deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL})
+	f.lost(errors.Join(err, err2))
+	if runs+len(envs) > 0 {
+		one := finding.Warnf("killed", finding.Position{}, "the action was killed; %d check runs and the deployments to %v that it left open were closed", runs, envs).
+			Hintf("deploy-action status shows what serves now; the next run takes the release up or back")
+		f.annotate(one)
+	}
 }
 
 // lost says what could not be shown.

@@ -13,12 +13,14 @@ import (
 // INPUT_<NAME>, in capitals and with its hyphens, as GitHub passes inputs to an
 // action; the command from INPUT_COMMAND.
 type flags struct {
-	Promote  promoteFlags  `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
-	Check    checkFlags    `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
-	Migrate  migrateFlags  `cmd:"" help:"Apply pending D1 migrations."`
-	Validate validateFlags `cmd:"" help:"Ask every HTTP Worker for its health."`
-	Smoke    smokeFlags    `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
-	Status   statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
+	Promote  promoteFlags     `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
+	Check    checkFlags       `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
+	Migrate  migrateFlags     `cmd:"" help:"Apply pending D1 migrations."`
+	Validate validateFlags    `cmd:"" help:"Ask every HTTP Worker for its health."`
+	Smoke    smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
+	Version  kong.VersionFlag `help:"Print the version of the program."`
+
+	Status statusFlags `cmd:"" help:"Show which version serves where, since when, and from which release."`
 }
 
 // commonFlags belong to every command.
@@ -104,6 +106,7 @@ func parse(args []string, lookup func(string) (string, bool), out io.Writer) (*f
 		kong.Name("deploy-action"),
 		kong.Description("Promotes a monorepo of Cloudflare Workers through gated stages. Without a command it promotes.\n\nThe account is named by CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID. Exit codes: 0 passed, 1 a gate closed, 2 could not begin, 130 interrupted."),
 		kong.Writers(out, out),
+		kong.Vars{"version": version},
 		kong.Exit(func(int) { helped = true }),
 		kong.UsageOnError(),
 		kong.Resolvers(inputs(lookup)),

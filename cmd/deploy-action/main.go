@@ -28,6 +28,9 @@ const (
 	exitInterrupted = 130
 )
 
+// version is the release of the program, set when it is built for one.
+var version = "dev"
+
 func main() {
 	ctx, stop := interruptible(context.Background(), os.Stderr, os.Getenv("GITHUB_ACTIONS") == "true")
 	defer stop()

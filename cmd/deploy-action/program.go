@@ -40,6 +40,15 @@ type program struct {
 func (p *program) main(ctx context.Context) int {
 	p.redact = secret.Store{}.Redactor(p.sensitive()...).Redact
 	p.face = p.openFace()
+	if p.face != nil {
+		getenv := func(name string) string { v, _ := p.lookup(name); return v }
+		if getenv("STATE_"+stateBegun) != "" {
+			p.face.finish(ctx, getenv)
+			return exitPassed
+		}
+		p.face.keepState(stateBegun)
+		defer p.face.keepState(stateEnded)
+	}
 	f, command, err := parse(p.args, p.lookup, p.out)
 	if err != nil {
 		fmt.Fprintf(p.err, "deploy-action: %s\n", err)
