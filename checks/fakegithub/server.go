@@ -73,7 +73,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{links: wire.Links{API: "https://api.github.com", Web: "https://github.com"}}
 	s.rooms = newRooms(o, &s.mu)
-	s.table = wire.NewTable(s.endpoints())
+	s.table = wire.NewTable(append(s.endpoints(), s.pages()...))
 	s.Recorder = &traffic.Recorder{Next: http.HandlerFunc(s.answer), Name: s.pattern}
 	return s
 }

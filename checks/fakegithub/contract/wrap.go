@@ -26,8 +26,8 @@ func (d Difference) String() string {
 
 // Wrap returns a handler that lets next answer and tells report what does not
 // fit. A request is held to the description only when it was accepted: refusing
-// a bad one is what the handler is for. Pages that are no API (such as
-// /login/oauth/authorize) and connections that were cut are let through.
+// a bad one is what the handler is for. Pages that are no API (HTML, and
+// the web flow of OAuth) and connections that were cut are let through.
 func (d *Description) Wrap(next http.Handler, report func(Difference)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, err := io.ReadAll(r.Body)
