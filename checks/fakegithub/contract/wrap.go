@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 )
 
 // Difference is one thing about a call that GitHub does not describe so.
@@ -66,7 +68,7 @@ func (d *Description) hold(r *http.Request, out *tee, differs func(what, why str
 	if strings.HasPrefix(out.Header().Get("Content-Type"), "text/html") || strings.HasPrefix(r.URL.Path, "/login/") {
 		return
 	}
-	route, params, err := d.router.FindRoute(r)
+	route, params, err := d.find(r)
 	if err != nil {
 		if accepted {
 			differs("path", err.Error())
@@ -97,6 +99,17 @@ func (d *Description) hold(r *http.Request, out *tee, differs func(what, why str
 	if err := openapi3filter.ValidateResponse(r.Context(), answer); err != nil {
 		differs("answer", brief(err))
 	}
+}
+
+func (d *Description) find(r *http.Request) (*routers.Route, map[string]string, error) {
+	router, err := d.route(r.URL.EscapedPath())
+	if err != nil {
+		return nil, nil, err
+	}
+	if router == nil {
+		return nil, nil, errors.New("the description has no such path")
+	}
+	return router.FindRoute(r)
 }
 
 // tee passes an answer on and keeps a copy.
