@@ -44,6 +44,7 @@ type Run struct {
 	Annotations          []Annotation
 	Actions              []Action
 	Updates              int // how many times it was changed after it was made
+	job                  bool
 }
 
 // Suite is what one App has to say about one commit.

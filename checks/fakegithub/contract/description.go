@@ -78,12 +78,25 @@ func (d *Description) route(path string) (routers.Router, error) {
 	if err != nil {
 		return nil, err
 	}
+	correct(doc, shape)
 	r, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", shape, err)
 	}
 	d.routes[shape] = r
 	return r, nil
+}
+
+// correct mends the one place where the description contradicts itself: the
+// account of a listed installation is said to be a user and an enterprise at
+// once, while everywhere else it is one of them.
+func correct(doc *openapi3.T, shape string) {
+	if shape != "/app/installations" {
+		return
+	}
+	item := doc.Paths.Value(shape).Get.Responses.Status(200).Value.Content["application/json"].Schema.Value.Items.Value
+	account := item.Properties["account"].Value
+	account.AnyOf, account.AllOf = account.AllOf, nil
 }
 
 var reference = regexp.MustCompile(`"#/components/([^/"]+)/([^/"]+)"`)
