@@ -31,9 +31,17 @@ var rooms = map[string][]string{
 	"runner/upload":     {"project", "wrangler", "bundle", "secret", "cloudflare", "finding"},
 	"runner/check":      {"project", "wrangler", "bundle", "cloudflare", "live", "finding"},
 	"runner/stage":      {"pipeline", "project", "bundle", "check", "child", "schema", "probe", "cloudflare", "remedy", "release", "finding"},
+	"runner/parcel":     {"bundle", "release", "finding"},
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 
-	"checks/report": {"runner/pipeline", "runner/finding"},
+	"checks/report":     {"runner/pipeline", "runner/finding"},
+	"checks/actions":    {},
+	"checks/github":     {},
+	"checks/lane":       {},
+	"checks/markdown":   {"report", "runner/pipeline", "runner/finding"},
+	"checks/checkrun":   {"github", "lane", "markdown", "report", "runner/pipeline", "runner/finding"},
+	"checks/deployment": {"github", "lane", "runner/pipeline", "runner/release", "runner/finding"},
+	"checks/summary":    {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 
 // fakes stand for the platforms. They import nothing of ours but each other, so

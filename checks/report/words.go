@@ -192,3 +192,14 @@ func count(n int, word string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, word)
 }
+
+// errorsOf are the findings that closed a gate.
+func errorsOf(f pipeline.Finished) []finding.Finding {
+	var all []finding.Finding
+	for _, one := range f.Findings {
+		if one.Severity == finding.Error {
+			all = append(all, one)
+		}
+	}
+	return all
+}

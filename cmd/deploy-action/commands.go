@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -23,21 +24,32 @@ var cannotBegin = map[string]bool{
 	"cloudflare": true, "no-migrations": true, "no-build-command": true, "no-package-manager": true, "no-node": true, "no-main": true,
 }
 
-// check runs the check stage. An error says that nothing could be begun.
+// check runs the check stage before a plan. An error says that nothing could be
+// begun. What closes the gate is shown on GitHub at once, what does not with the plan.
 func (p *program) check(ctx context.Context, c stage.Check) (pipeline.Verdict, error) {
 	var found []finding.Finding
 	o, end := p.watch()
-	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}.Run(ctx, pipeline.Observers{o, seen{&found}})
+	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}.Run(ctx, report.Redacted{To: pipeline.Observers{o, seen{&found}}, Redact: p.redact})
 	end()
 	if err != nil {
 		return pipeline.Pending, err
 	}
+	if verdict == pipeline.Failed {
+		p.face.refused(ctx, p.title(), found)
+	} else if p.face != nil {
+		p.face.before = found
+	}
+	return verdict, begun(found)
+}
+
+// begun says of some findings that nothing could be begun, if so.
+func begun(found []finding.Finding) error {
 	for _, f := range found {
 		if f.Severity == finding.Error && cannotBegin[f.Rule] {
-			return pipeline.Pending, errCannotBegin
+			return errCannotBegin
 		}
 	}
-	return verdict, nil
+	return nil
 }
 
 // errCannotBegin ends a run whose findings were shown already.
@@ -66,7 +78,9 @@ func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verd
 			return pipeline.Pending, err
 		}
 	}
-	return p.check(ctx, c)
+	var found []finding.Finding
+	verdict, err := p.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}, seen{&found})
+	return verdict, errors.Join(err, begun(found))
 }
 
 // migrateCommand is the command migrate.

@@ -23,10 +23,11 @@ type flags struct {
 
 // commonFlags belong to every command.
 type commonFlags struct {
-	Project string `default:"." placeholder:"DIR" help:"The repository's directory."`
-	Format  string `enum:"text,json" default:"text" help:"text for people, json for one JSON object a line."`
-	Verbose bool   `short:"v" help:"Show the progress of every task and all notices."`
-	Config  string `placeholder:"FOLDERS" help:"Folders or wrangler files of the Workers, separated by commas, in place of workers/* and those of tminus.yaml."`
+	Project   string `default:"." placeholder:"DIR" help:"The repository's directory."`
+	Format    string `enum:"text,json" default:"text" help:"text for people, json for one JSON object a line."`
+	Verbose   bool   `short:"v" help:"Show the progress of every task and all notices."`
+	CheckName string `placeholder:"NAME" help:"What the names of check runs begin with; the command when not given."`
+	Config    string `placeholder:"FOLDERS" help:"Folders or wrangler files of the Workers, separated by commas, in place of workers/* and those of tminus.yaml."`
 }
 
 // accountFlags belong to commands that ask the account.
@@ -45,18 +46,22 @@ type promoteFlags struct {
 	commonFlags
 	accountFlags
 	probeFlags
-	Env             string   `placeholder:"NAME" help:"staging, production or all; all is the default."`
-	DryRun          bool     `help:"Print the plan and change nothing."`
-	StageOnly       bool     `help:"Deploy to staging only."`
-	ProdOnly        bool     `help:"Deploy to production only, when staging has been verified already."`
-	SkipSmoke       bool     `help:"Leave the smoke tests out. Health checks still run."`
-	SkipSecrets     bool     `help:"Leave secrets as they are on the account."`
-	SkipMigrations  bool     `help:"Leave the D1 migrations out."`
-	SkipBuild       bool     `help:"Leave install and build command out. Workers are still bundled."`
-	Worker          []string `placeholder:"NAME" help:"Deploy this Worker only, and validate everything afterwards; repeatable."`
-	Bundler         string   `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
-	Concurrency     int      `default:"4" help:"How many tasks of a stage run at once."`
-	RemoveWorkflows bool     `help:"Delete Workflows that the configuration no longer has, with their instances."`
+	Env             string        `placeholder:"NAME" help:"staging, production or all; all is the default."`
+	DryRun          bool          `help:"Print the plan and change nothing."`
+	StageOnly       bool          `help:"Deploy to staging only."`
+	ProdOnly        bool          `help:"Deploy to production only, when staging has been verified already."`
+	SkipSmoke       bool          `help:"Leave the smoke tests out. Health checks still run."`
+	SkipSecrets     bool          `help:"Leave secrets as they are on the account."`
+	SkipMigrations  bool          `help:"Leave the D1 migrations out."`
+	SkipBuild       bool          `help:"Leave install and build command out. Workers are still bundled."`
+	Worker          []string      `placeholder:"NAME" help:"Deploy this Worker only, and validate everything afterwards; repeatable."`
+	Bundler         string        `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
+	Concurrency     int           `default:"4" help:"How many tasks of a stage run at once."`
+	Stages          string        `placeholder:"STAGES" help:"Run these stages only, such as build..smoke-staging; another job runs the others."`
+	ReleaseDir      string        `placeholder:"DIR" help:"The folder in which a release travels from one job to the next."`
+	Lock            string        `enum:"wait,refuse" default:"wait" help:"What to do while another release of an environment is under way, as its GitHub deployment says."`
+	LockTimeout     time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
+	RemoveWorkflows bool          `help:"Delete Workflows that the configuration no longer has, with their instances."`
 }
 
 type checkFlags struct {

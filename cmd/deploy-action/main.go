@@ -29,7 +29,7 @@ const (
 )
 
 func main() {
-	ctx, stop := interruptible(context.Background(), os.Stderr)
+	ctx, stop := interruptible(context.Background(), os.Stderr, os.Getenv("GITHUB_ACTIONS") == "true")
 	defer stop()
 	p := program{
 		args: os.Args[1:], lookup: os.LookupEnv, environ: os.Environ(),
@@ -45,8 +45,9 @@ func main() {
 var errInterrupted = errors.New("interrupted")
 
 // interruptible gives a context that the first SIGINT or SIGTERM cancels, so that
-// what is under way is undone or reported. The second one ends the program.
-func interruptible(parent context.Context, w io.Writer) (context.Context, func()) {
+// what is under way is undone or reported. The second one ends the program, but not
+// in a runner: that sends both, one after the other, and then kills.
+func interruptible(parent context.Context, w io.Writer, patient bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -55,10 +56,16 @@ func interruptible(parent context.Context, w io.Writer) (context.Context, func()
 		if !ok {
 			return
 		}
-		fmt.Fprintf(w, "\n%s: ending what is under way; once more ends at once\n", s)
+		more := "; once more ends at once"
+		if patient {
+			more = ""
+		}
+		fmt.Fprintf(w, "\n%s: ending what is under way%s\n", s, more)
 		cancel(errInterrupted)
-		if _, ok := <-signals; ok {
-			os.Exit(exitInterrupted)
+		for range signals {
+			if !patient {
+				os.Exit(exitInterrupted)
+			}
 		}
 	}()
 	done := false

@@ -24,6 +24,12 @@ func (p *program) secrets(loaded project.Project) secret.Store {
 		names = append(names, s.Name)
 	}
 	store := secret.Load(names, p.lookup)
+	if p.face != nil {
+		for _, name := range store.Names() {
+			v, _ := store.Value(name)
+			p.face.job.Mask(v)
+		}
+	}
 	p.redact = store.Redactor(p.sensitive()...).Redact
 	return store
 }

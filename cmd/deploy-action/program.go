@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/secret"
 )
 
 // userAgent is how the program names itself to Cloudflare and to Workers.
@@ -28,29 +30,33 @@ type program struct {
 	terminal bool
 	size     func() (columns, rows int)
 
-	common commonFlags
-	redact func(string) string
+	common  commonFlags
+	command string
+	redact  func(string) string
+	face    *face // nil outside of GitHub Actions
 }
 
 // main runs the command that the arguments name and gives the exit code.
 func (p *program) main(ctx context.Context) int {
-	p.redact = func(s string) string { return s }
+	p.redact = secret.Store{}.Redactor(p.sensitive()...).Redact
+	p.face = p.openFace()
 	f, command, err := parse(p.args, p.lookup, p.out)
 	if err != nil {
 		fmt.Fprintf(p.err, "deploy-action: %s\n", err)
+		p.face.refused(ctx, "Action", finding.From(finding.Errorf("bad-flag", finding.Position{}, "%s", p.redact(err.Error())), "", finding.Position{}))
 		return exitCannotBegin
 	}
 	if command == "" {
 		return exitPassed // help was asked for
 	}
-	run, common := p.command(command, f)
-	p.common = common
+	run, common := p.commandOf(command, f)
+	p.command, p.common = command, common
 	verdict, err := run(ctx)
 	return p.code(ctx, verdict, err)
 }
 
-// command is what a command does, and its common flags.
-func (p *program) command(name string, f *flags) (func(context.Context) (pipeline.Verdict, error), commonFlags) {
+// commandOf is what a command does, and its common flags.
+func (p *program) commandOf(name string, f *flags) (func(context.Context) (pipeline.Verdict, error), commonFlags) {
 	type verdict = pipeline.Verdict
 	switch name {
 	case "check":
@@ -74,13 +80,17 @@ func (p *program) code(ctx context.Context, verdict pipeline.Verdict, err error)
 			fmt.Fprintln(p.err, "interrupted before anything was changed")
 			return exitInterrupted
 		}
-		p.tell(finding.From(err, "cannot-begin", finding.Position{}))
+		found := finding.From(err, "cannot-begin", finding.Position{})
+		p.tell(found)
+		if f, ok := errors.AsType[finding.Finding](err); !ok || f.Rule != errCannotBegin.Rule { // else they were shown with what was found
+			p.face.refused(ctx, p.title(), report.Findings(found, p.redact))
+		}
 		return exitCannotBegin
 	}
-	switch verdict {
-	case pipeline.Passed:
+	switch {
+	case verdict == pipeline.Passed:
 		return exitPassed
-	case pipeline.Cancelled:
+	case verdict == pipeline.Cancelled && cancelledByUser(ctx):
 		return exitInterrupted
 	}
 	return exitClosed
@@ -105,25 +115,66 @@ func (p *program) style() report.Style {
 
 // watch makes the observer that the format asks for, and what ends it.
 func (p *program) watch() (pipeline.Observer, func()) {
-	var o pipeline.Observer
-	end := func() {}
+	lines := &report.Lines{W: p.out, Style: p.style(), Verbose: p.common.Verbose}
 	switch {
 	case p.common.Format == "json":
-		o = report.JSON{W: p.out}
+		return report.JSON{W: p.out}, func() {}
 	case p.terminal:
 		board := &report.Board{W: p.out, Style: p.style(), Size: p.size, Verbose: p.common.Verbose}
-		o, end = board, board.Close
-	default:
-		o = &report.Lines{W: p.out, Style: p.style(), Verbose: p.common.Verbose}
+		return board, board.Close
+	case p.face != nil:
+		return p.face.log(lines), func() {}
 	}
-	return report.Redacted{To: o, Redact: p.redact}, end
+	return lines, func() {}
 }
 
-// run runs a plan in front of the observer that the format asks for, and of others.
+// titles are how a command is called on GitHub.
+var titles = map[string]string{"promote": "Promote", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke"}
+
+// title is how this run is called on GitHub.
+func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }
+
+// run runs a plan in front of the observers that the format asks for, of GitHub's,
+// and of others.
 func (p *program) run(ctx context.Context, plan pipeline.Plan, others ...pipeline.Observer) (pipeline.Verdict, error) {
 	o, end := p.watch()
 	defer end()
-	return plan.Run(ctx, append(pipeline.Observers{o}, others...))
+	shown, stop := p.face.observers(ctx, p.title())
+	defer stop()
+	all := append(together{o}, shown...)
+	verdict, err := plan.Run(ctx, append(pipeline.Observers{report.Redacted{To: all, Redact: p.redact}}, others...))
+	if p.face != nil && verdict != pipeline.Pending {
+		p.face.lost(redacted(err, p.redact))
+		p.face.fallBack()
+		err = nil
+	}
+	return verdict, err
+}
+
+// redacted is an error with its text redacted.
+func redacted(err error, redact func(string) string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(redact(err.Error()))
+}
+
+// together hands events to several observers in order, and the last one to all at
+// once: each may have to wait for answers, and the time is short.
+type together []pipeline.Observer
+
+// Observe implements pipeline.Observer.
+func (all together) Observe(ctx context.Context, e pipeline.Event) error {
+	if _, last := e.(pipeline.Ended); !last {
+		return pipeline.Observers(all).Observe(ctx, e)
+	}
+	errs := make([]error, len(all))
+	var waiting sync.WaitGroup
+	for i, o := range all {
+		waiting.Go(func() { errs[i] = o.Observe(ctx, e) })
+	}
+	waiting.Wait()
+	return errors.Join(errs...)
 }
 
 // load reads the project.
@@ -143,6 +194,7 @@ func (p *program) load() (project.Project, string, error) {
 	for _, pattern := range strings.FieldsFunc(p.common.Config, func(r rune) bool { return r == ',' || r == '\n' }) {
 		patterns = append(patterns, strings.TrimSpace(pattern))
 	}
+	p.face.at(dir)
 	loaded, err := project.Load(os.DirFS(dir), patterns...)
 	return loaded, dir, err
 }

@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/parcel"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
@@ -30,6 +29,21 @@ type promotion struct {
 	commit  string
 	fleets  map[string]*fleet.Fleet // by environment
 	shelf   *bundle.Shelf
+	// recorded are the releases as they were written down, by environment.
+	recorded recorded
+	// steps are the stages of the road, without their work; received is what an
+	// earlier job built, nil if there is none.
+	steps    []pipeline.Step
+	received *parcel.Parcel
+}
+
+// recorded is a journal for what shows the run.
+type recorded map[string]release.Manifest
+
+// Record implements release.Journal.
+func (r recorded) Record(_ context.Context, m release.Manifest) error {
+	r[m.Environment] = m
+	return nil
 }
 
 // road is what is promoted where.
@@ -61,10 +75,19 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 	if verdict, err := p.check(ctx); err != nil || verdict != pipeline.Passed {
 		return verdict, err
 	}
-	ended := map[string]pipeline.Verdict{}
-	verdict, err := p.program.run(ctx, plan, verdicts(ended))
+	ended := map[string]pipeline.Finished{}
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	p.show(lose)
+	verdict, err := p.program.run(ctx, p.plan(), verdicts(ended))
 	if verdict != pipeline.Pending {
 		p.aftermath(ended)
+		if err := p.send(ended); err != nil {
+			verdict = pipeline.Failed
+			p.tell(finding.From(finding.Errorf("release-dir", finding.Position{}, "the release could not be kept for the next job: %s", err).
+				Hintf("make %s writable and run again", p.flags.ReleaseDir), "", finding.Position{}))
+		}
+		p.outputs(verdict)
 	}
 	if err != nil && verdict != pipeline.Pending {
 		fmt.Fprintf(p.err, "could not be reported: %s\n", p.redact(err.Error()))
@@ -99,17 +122,24 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	}
 	p.commit = commit(ctx, p.road.dir, p.lookup)
 	p.release = release.ID(time.Now(), p.commit)
-	p.fleets, p.shelf = map[string]*fleet.Fleet{}, &bundle.Shelf{}
+	p.fleets, p.shelf, p.recorded = map[string]*fleet.Fleet{}, &bundle.Shelf{}, recorded{}
 	for _, t := range p.road.all {
 		p.fleets[t.Env] = &fleet.Fleet{}
 	}
-	if !p.flags.SkipBuild {
-		if _, err := p.build().Commands(); err != nil {
-			return err
-		}
+	p.steps = p.plan().Steps
+	if err := selectStages(p.flags.Stages, p.steps); err != nil {
+		return err
 	}
 	if p.flags.DryRun {
 		return nil // it asks no account
+	}
+	if err := p.receive(); err != nil {
+		return err
+	}
+	if !p.flags.SkipBuild && p.here("build") {
+		if _, err := p.build().Commands(); err != nil {
+			return err
+		}
 	}
 	p.tools.client, p.tools.account, err = p.program.client(p.flags.accountFlags, p.road.deploying)
 	return err
@@ -147,7 +177,17 @@ func (p *promotion) plan() pipeline.Plan {
 	plan := pipeline.Plan{Width: p.flags.Concurrency}
 	plan.Steps = append(plan.Steps, pipeline.Step{Stage: p.build(), KeepGoing: true})
 	for _, t := range p.road.all {
-		plan.Steps = append(plan.Steps, p.gates(t)...)
+		gates := p.gates(t)
+		// The first gate that is not skipped keeps other releases out.
+		if i := slices.IndexFunc(gates, func(s pipeline.Step) bool { return s.Skip == "" && !p.elsewhere(s.ID()) }); i >= 0 {
+			gates[i].Stage = stage.Guarded{Stage: gates[i].Stage, Env: t.Env, Lock: p.lock()}
+		}
+		plan.Steps = append(plan.Steps, gates...)
+	}
+	for i, s := range p.steps {
+		if s.Elsewhere {
+			plan.Steps[i].Skip, plan.Steps[i].Elsewhere = s.Skip, true
+		}
 	}
 	return plan
 }
@@ -179,17 +219,28 @@ func (p *promotion) gates(whole project.Target) []pipeline.Step {
 		{Env: env, Skip: first(skip, when(p.flags.SkipMigrations, "--skip-migrations")),
 			Stage: stage.Migrate{Client: p.tools.client, FS: p.road.project.FS(), Databases: t.Databases, Account: p.tools.account, Draft: draft}},
 		{Env: env, Skip: skip,
-			Stage: fleet.Deploy{Client: p.tools.client, Target: t, FS: p.road.project.FS(), From: p.shelf, Fleet: f, Draft: draft, Journal: p.journal(), Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows},
+			Stage: fleet.Deploy{Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf, Fleet: f, Draft: draft, Journal: p.journal(), Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows},
 			Undo:  fleet.PutBack{Client: p.tools.client, Target: t, Fleet: f}},
 		{Env: env, Skip: skip, KeepGoing: true,
-			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: f.Version, Redact: p.redact}},
+			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: p.version(env), Redact: p.redact}},
 		{Env: env, Skip: first(skip, when(p.flags.SkipSmoke, "--skip-smoke"), smoke.Missing()), Stage: smoke},
 	}
 }
 
-// journal keeps releases in the workspace.
-func (p *promotion) journal() release.Folder {
-	return release.Folder{Dir: filepath.Join(p.road.dir, ".deploy-action", "releases")}
+// elsewhere tells whether another job runs a stage.
+func (p *promotion) elsewhere(id string) bool { return len(p.steps) > 0 && !p.here(id) }
+
+// version gives the version of a script that must answer in an environment: of
+// this job's deploy, or of an earlier job's.
+func (p *promotion) version(env string) func(string) string {
+	return func(script string) string {
+		if v := p.fleets[env].Version(script); v != "" {
+			return v
+		}
+		m, _ := p.before(env)
+		placed, _ := m.Placed(script)
+		return placed.Version
+	}
 }
 
 // when is a reason if it holds, else nothing.
@@ -208,53 +259,4 @@ func first(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-// check judges files, code and account before anything is queued.
-func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
-	return p.program.check(ctx, stage.Check{
-		Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client,
-	})
-}
-
-// verdicts notes how each step of a run ended.
-type verdicts map[string]pipeline.Verdict
-
-// Observe implements pipeline.Observer.
-func (v verdicts) Observe(_ context.Context, e pipeline.Event) error {
-	if f, ok := e.(pipeline.Finished); ok {
-		v[f.Step] = f.Verdict
-	}
-	return nil
-}
-
-// aftermath says of each environment whose traffic was moved and that did not
-// pass all its gates what serves there now.
-func (p *promotion) aftermath(ended map[string]pipeline.Verdict) {
-	for _, t := range p.road.deploying {
-		open := true
-		for _, s := range p.gates(t) {
-			v := ended[s.ID()]
-			open = open && (v == pipeline.Passed || v == pipeline.Skipped)
-		}
-		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 && !open {
-			p.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves release %s on %s, and it did not pass all gates", t.Env, p.release, strings.Join(moved, ", ")).
-				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.journal().Path(t.Env))})
-		}
-	}
-}
-
-// commit is the commit that is released: the one of the workflow, else the one
-// that is checked out; empty when there is none.
-func commit(ctx context.Context, dir string, lookup func(string) (string, bool)) string {
-	if sha, ok := lookup("GITHUB_SHA"); ok && sha != "" {
-		return sha
-	}
-	cmd := exec.CommandContext(ctx, "git", "-c", "safe.directory=*", "rev-parse", "HEAD")
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }

@@ -4,6 +4,7 @@
 //
 //	go run ./cmd/sandbox                          promotes the bundled monorepo
 //	go run ./cmd/sandbox --break smoke-production the same, with one gate that fails for real
+//	go run ./cmd/sandbox --github                 the same as a job on GitHub: its check runs as they change
 //	go run ./cmd/sandbox serve                    keeps the account up for other terminals
 //	go run ./cmd/sandbox bench --latency 150ms    measures against wrangler in one run
 package main
@@ -33,8 +34,10 @@ type commonFlags struct {
 
 type runFlags struct {
 	commonFlags
-	Break string   `placeholder:"GATE" help:"Make one gate fail for real: build, migrate-staging, deploy-staging, health-staging, smoke-staging, or the same of production."`
-	Args  []string `arg:"" optional:"" passthrough:"" help:"Flags for deploy-action, after --."`
+	GitHub bool     `name:"github" help:"Run it as a job on GitHub, against a repository of this process, and show check runs and deployments as they change."`
+	Keep   bool     `help:"With --github: keep the repository up afterwards, so that its pages can be looked at."`
+	Break  string   `placeholder:"GATE" help:"Make one gate fail for real: build, migrate-staging, deploy-staging, health-staging, smoke-staging, or the same of production."`
+	Args   []string `arg:"" optional:"" passthrough:"" help:"Flags for deploy-action, after --."`
 }
 
 type serveFlags struct {

@@ -115,9 +115,13 @@ func story(ctx context.Context, f runFlags) error {
 	fmt.Printf("an account of this process at %s, its Workers behind https://%s\n", w.API, w.Edge)
 	args := append([]string{"promote"}, trimDashes(f.Args)...)
 	cmd := w.deployAction(ctx, binary, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	w.Forget()
-	err = cmd.Run()
+	if f.GitHub {
+		err = w.asJob(ctx, cmd, f.Keep)
+	} else {
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		err = cmd.Run()
+	}
 	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitCode(exit.ExitCode())
@@ -129,6 +133,41 @@ func story(ctx context.Context, f runFlags) error {
 		fmt.Print(next)
 	}
 	return nil
+}
+
+// asJob runs the program as a step of a workflow, shows the repository as it
+// changes, and says where log and summary are.
+func (w *world) asJob(ctx context.Context, cmd *exec.Cmd, keep bool) error {
+	kept, err := os.MkdirTemp("", "sandbox-job-")
+	if err != nil {
+		return err
+	}
+	h, err := openHub(kept)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	j, err := h.job(w.dir)
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(cmd.Env, j.env...)
+	log, err := os.Create(filepath.Join(kept, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	fmt.Printf("the checks of the commit: %s\n\n", h.page())
+	stop := h.watch(ctx, func(line string) { fmt.Println(line) })
+	err = cmd.Run()
+	stop()
+	fmt.Printf("\n%d calls of GitHub's API; log %s, summary %s\n", len(h.Calls()), log.Name(), j.summary)
+	if keep {
+		fmt.Println("the repository stays up; end it with Ctrl-C")
+		<-ctx.Done()
+	}
+	return err
 }
 
 func trimDashes(args []string) []string {

@@ -224,13 +224,16 @@ func (d Deploy) record(ctx context.Context, out *pipeline.Out) error {
 		}
 		d.Draft.Place(m.placed())
 	}
-	if changed == 0 {
-		out.Endf("nothing to record: every script is unchanged")
-		return nil
+	for _, f := range finding.From(d.write(ctx), "record", finding.Position{}) {
+		if f.Severity == finding.Error && f.Hint == "" {
+			f.Message = "the release could not be recorded, so no traffic was moved: " + f.Message
+			f = f.Hintf("make the workspace writable; without the record nobody could take the release back")
+		}
+		out.Note(f)
 	}
-	if err := d.write(ctx); err != nil {
-		return finding.Errorf("record", finding.Position{}, "the release could not be recorded, so no traffic was moved: %s", err).
-			Hintf("make the workspace writable; without the record nobody could take the release back")
+	if changed == 0 {
+		out.Endf("every script is unchanged")
+		return nil
 	}
 	out.Endf("%s", d.Draft.Release())
 	return nil

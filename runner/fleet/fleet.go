@@ -119,6 +119,18 @@ func (f *Fleet) Moved() []string {
 	return names
 }
 
+// Serves tells whether a script serves the release's version, as far as is known:
+// it was switched and not put back, or it was unchanged.
+func (f *Fleet) Serves(script string) bool {
+	m := f.of(script)
+	if m == nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return m.way == unchanged || m.switched && !m.putBack
+}
+
 // returned notes that a script serves what it served before.
 func (f *Fleet) returned(script string) {
 	f.mu.Lock()

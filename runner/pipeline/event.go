@@ -56,11 +56,13 @@ type Planned struct {
 
 // PlannedStep is a step before it runs.
 type PlannedStep struct {
-	ID    string        `json:"id"`
-	Title string        `json:"title"`
-	Env   string        `json:"env,omitempty"`
-	Skip  string        `json:"skip,omitempty"`
-	Tasks []PlannedTask `json:"tasks"`
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Env   string `json:"env,omitempty"`
+	Skip  string `json:"skip,omitempty"`
+	// Elsewhere: another job runs it.
+	Elsewhere bool          `json:"elsewhere,omitempty"`
+	Tasks     []PlannedTask `json:"tasks"`
 	// Undo are the tasks that run if the step fails.
 	Undo []PlannedTask `json:"undo,omitempty"`
 }

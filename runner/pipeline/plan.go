@@ -46,6 +46,8 @@ type Step struct {
 	KeepGoing bool
 	// Skip, when not empty, is the reason why the step is not run.
 	Skip string
+	// Elsewhere: the step is not run here because another job runs it. Skip says so too.
+	Elsewhere bool
 	// Undo runs when the step fails or is cancelled, if it is not nil: every task,
 	// whatever becomes of the others, cancelled or not.
 	Undo Stage
@@ -81,7 +83,7 @@ type Plan struct {
 func (p Plan) Planned() Planned {
 	var all Planned
 	for _, s := range p.Steps {
-		one := PlannedStep{ID: s.ID(), Title: s.Title(), Env: s.Env, Skip: s.Skip}
+		one := PlannedStep{ID: s.ID(), Title: s.Title(), Env: s.Env, Skip: s.Skip, Elsewhere: s.Elsewhere}
 		for _, t := range s.Stage.Tasks() {
 			one.Tasks = append(one.Tasks, PlannedTask{Title: t.Title, At: t.At, Needs: t.Needs})
 		}

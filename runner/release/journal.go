@@ -6,11 +6,30 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/tminus/deploy-action/runner/finding"
 )
 
-// Journal keeps a manifest before traffic moves: a write-ahead record.
+// Journal keeps a manifest before traffic moves: a write-ahead record. An error
+// keeps traffic from moving, unless it is a finding that closes no gate.
 type Journal interface {
 	Record(ctx context.Context, m Manifest) error
+}
+
+// Journals are several journals, each of which gets every record.
+type Journals []Journal
+
+// Record implements [Journal]. A journal is not asked when one before it failed.
+func (all Journals) Record(ctx context.Context, m Manifest) error {
+	var notes []finding.Finding
+	for _, j := range all {
+		found := finding.From(j.Record(ctx, m), "record", finding.Position{})
+		notes = append(notes, found...)
+		if finding.Closes(found) {
+			break
+		}
+	}
+	return finding.Join(notes)
 }
 
 // Folder is a journal in a directory: one file for each environment's newest
@@ -22,8 +41,12 @@ func (f Folder) Path(environment string) string {
 	return filepath.Join(f.Dir, environment+".json")
 }
 
-// Record implements [Journal].
+// Record implements [Journal]. A release that changes nothing leaves the record of
+// the one before it.
 func (f Folder) Record(_ context.Context, m Manifest) error {
+	if !m.Changed() {
+		return nil
+	}
 	raw, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)

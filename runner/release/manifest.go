@@ -115,6 +115,11 @@ func (m Manifest) Placed(script string) (Placed, bool) {
 	return Placed{}, false
 }
 
+// Changed tells whether the release has any script serve something else.
+func (m Manifest) Changed() bool {
+	return slices.ContainsFunc(m.Workers, func(p Placed) bool { return !p.Unchanged })
+}
+
 // Draft is a manifest that is being written, by several tasks at once.
 type Draft struct {
 	mu sync.Mutex

@@ -182,8 +182,8 @@ func (s Smoke) judge(e project.Endpoint, q project.Question, question probe.Ques
 		if hint == "" || a.Status >= 500 && strings.Contains(string(a.Body), "1101") {
 			hint = remedyFor(a)
 		}
-		f := finding.Errorf("smoke", finding.Position{}, "%s %s answered %s", question.Method, v.hide(question.URL), fmt.Sprintf(format, args...))
-		return f.Hintf("%s", hint)
+		f := finding.Errorf("smoke", e.At, "%s %s answered %s", question.Method, v.hide(question.URL), fmt.Sprintf(format, args...))
+		return f.Hintf("%s", hint).See(q.At)
 	}
 	excerpt := v.hide(redact(s.Redact, a.Excerpt(300)))
 	if !slices.Contains(q.Status, a.Status) {

@@ -1,0 +1,130 @@
+package deployment
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tminus/deploy-action/checks/github"
+)
+
+// look is what GitHub said of an environment's deployments at one time.
+type look struct {
+	done chan struct{} // closed when the answer is there
+	// open are our deployments without an end, active those that succeeded and were
+	// not retired.
+	open   []held
+	active []int64
+	err    error
+}
+
+// held is a deployment that is still in progress.
+type held struct {
+	id      int64
+	release string
+	run     Run
+	// alive: the run that made it is still going on, as far as is known.
+	alive bool
+}
+
+// The newest deployments that are looked at. One that is still in progress is
+// among them, unless as many have been made since.
+const newest = 10
+
+// A run that cannot be asked for is taken to be over when it could not last longer.
+// Source: the limits of GitHub Actions, 6 hours for a job on a hosted runner.
+const longestRun = 6 * time.Hour
+
+// begin starts to look, beside whatever goes on.
+func (k *Keeper) begin(ctx context.Context, env string) *look {
+	l := &look{done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		l.err = k.fill(ctx, env, l)
+	}()
+	return l
+}
+
+func (l *look) over() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// before are the deployments that keep one out: those that were made before it and
+// whose runs are still going on. Zero stands for a deployment that is still to be made.
+func (l *look) before(id int64) []held {
+	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive || id != 0 && h.id >= id })
+}
+
+func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
+	found, err := k.Client.Deployments(ctx, url.Values{"environment": {env}}, newest)
+	if err != nil {
+		return err
+	}
+	states := make([]string, len(found))
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(5)
+	for i, d := range found {
+		if _, ours := ParsePayload(d.Payload); !ours {
+			continue
+		}
+		group.Go(func() error {
+			all, err := k.Client.Statuses(asking, d.ID)
+			states[i] = github.Queued
+			if len(all) > 0 {
+				states[i] = all[0].State
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, d := range found {
+		switch states[i] {
+		case github.Success:
+			l.active = append(l.active, d.ID)
+		case github.Queued, github.InProgress, "pending":
+			p, _ := ParsePayload(d.Payload)
+			l.open = append(l.open, held{id: d.ID, release: p.Release, run: p.Run, alive: k.alive(ctx, p.Run, d.Created)})
+		}
+	}
+	return nil
+}
+
+// alive tells whether the run that made a deployment is still going on.
+func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
+	young := time.Since(made) < longestRun
+	switch {
+	case r.ID == 0:
+		return young
+	case r.ID == k.Run.ID:
+		return r.Attempt == k.Run.Attempt
+	}
+	run, err := k.Client.WorkflowRun(ctx, r.ID)
+	if refusal, denied := github.Denied(err); denied && refusal.Status == 404 {
+		return false // the run was deleted
+	}
+	if err != nil {
+		return young
+	}
+	return !run.Over(r.Attempt)
+}
+
+// describe says who holds an environment.
+func (h held) describe() string {
+	if h.run.URL != "" {
+		return fmt.Sprintf("release %s (%s)", h.release, h.run.URL)
+	}
+	return "release " + h.release
+}

@@ -1,0 +1,41 @@
+package deployment
+
+import (
+	"encoding/json"
+
+	"github.com/tminus/deploy-action/runner/release"
+)
+
+// Mark is who a deployment of ours says it is by. Deployments without it, such as
+// those that GitHub makes for a job's own environment, are never touched.
+const Mark = "tminus/deploy-action"
+
+// The tasks of deployments.
+const (
+	TaskDeploy   = "deploy"
+	TaskRollback = "rollback"
+)
+
+// Payload is what a deployment carries: the manifest, who wrote it and in which run.
+type Payload struct {
+	By  string `json:"by"`
+	Run Run    `json:"run"`
+	release.Manifest
+}
+
+// Run is the run of a workflow that made a deployment.
+type Run struct {
+	ID      int64  `json:"id,omitempty"`
+	Attempt int    `json:"attempt,omitempty"`
+	Job     string `json:"job,omitempty"`
+	URL     string `json:"url,omitempty"`
+}
+
+// ParsePayload reads a deployment's payload; false if it is not ours.
+func ParsePayload(raw json.RawMessage) (Payload, bool) {
+	var p Payload
+	if json.Unmarshal(raw, &p) != nil || p.By != Mark || p.Release == "" || p.Schema != release.Schema {
+		return Payload{}, false
+	}
+	return p, true
+}
