@@ -39,3 +39,32 @@ func TestARunFromQueuedToCompleted(t *testing.T) {
 		t.Errorf("snapshot %+v", runs)
 	}
 }
+
+func TestTheRunOfAJobIsActionsOwn(t *testing.T) {
+	t.Parallel()
+	h := open(t, fake.Options{})
+	id := h.Job(h.Head("main"), "deploy")
+	one := fmt.Sprintf("R/check-runs/%d", id)
+	if r := h.must(403, "PATCH "+one, `{"conclusion":"success"}`); !strings.Contains(r.text("message"), "internally by GitHub Actions") {
+		t.Errorf("said %s", r.Raw)
+	}
+	h.must(200, "PATCH "+one, `{"output":{"title":"t","summary":"s"}}`)
+	h.must(409, "POST R/deployments", `{"ref":"main"}`)
+}
+
+func TestAskingASuiteAgain(t *testing.T) {
+	t.Parallel()
+	h := open(t, fake.Options{})
+	made := h.must(201, "POST R/check-runs", fmt.Sprintf(`{"name":"n","head_sha":%q,"conclusion":"failure"}`, h.Head("main")))
+	suite := "R/check-suites/" + made.text("check_suite.id")
+	h.must(201, "POST "+suite+"/rerequest", "")
+	if r := h.must(200, "GET "+suite, ""); r.text("status") != "queued" || r.text("conclusion") != "null" {
+		t.Errorf("the suite is %s", r.Raw)
+	}
+	if r := h.must(200, "GET R/check-runs/"+made.text("id"), ""); r.text("conclusion") != "failure" {
+		t.Errorf("the run became %s", r.Raw)
+	}
+	h.must(404, "GET R/check-suites/1", "")
+	open := h.must(201, "POST R/check-runs", fmt.Sprintf(`{"name":"m","head_sha":%q}`, h.Head("main"))).text("id")
+	h.must(422, "POST R/check-runs/"+open+"/rerequest", "")
+}

@@ -73,14 +73,16 @@ func TestADeploymentWaitsForChecksUnlessToldNotTo(t *testing.T) {
 		t.Errorf("said %s", r.Raw)
 	}
 	h.must(409, "POST R/deployments", `{"ref":"main","required_contexts":["lint"]}`)
-	h.must(201, "POST R/deployments", `{"ref":"main","required_contexts":["other"]}`)
+	if r := h.must(409, "POST R/deployments", `{"ref":"main","required_contexts":["other"]}`); !strings.Contains(r.Raw, "context other is pending") {
+		t.Errorf("said %s", r.Raw)
+	}
 	h.deploy("")
 	h.must(200, "PATCH R/check-runs/"+run, `{"conclusion":"failure"}`)
 	h.must(409, "POST R/deployments", `{"ref":"main"}`)
-	h.must(200, "PATCH R/check-runs/"+run, `{"conclusion":"neutral"}`)
+	h.must(201, "POST R/check-runs", fmt.Sprintf(`{"name":"lint","head_sha":%q,"conclusion":"neutral"}`, h.Head("main")))
 	h.must(201, "POST R/deployments", `{"ref":"main"}`)
-	if n := len(h.Deployments("")); n != 3 {
-		t.Errorf("%d deployments, want 3", n)
+	if n := len(h.Deployments("")); n != 2 {
+		t.Errorf("%d deployments, want 2", n)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestEveryChangeIsToldToWhoListens(t *testing.T) {
 	h.Hook(ours.url, secret, "*")
 	h.AppHook(app, mine.url, secret, "deployment_status")
 	fits(t, ours.take(h))
-	mine.take(h)
+	fits(t, mine.take(h))
 	mayApp := h.installed(app)
 	ends := func(line string) (string, string) {
 		t.Helper()
@@ -241,7 +241,7 @@ func TestTheNetworkBetween(t *testing.T) {
 		{"one is lost", map[string]hook.Fate{"b": {Lose: true}}, "a c", "202 502 202"},
 		{"one comes twice", map[string]hook.Fate{"b": {Copies: 1}}, "a b b c", "202 202 202"},
 		{"an answer is lost", map[string]hook.Fate{"b": {LoseAnswer: true}}, "a b c", "202 504 202"},
-		{"one is late", map[string]hook.Fate{"a": {Delay: 100 * time.Millisecond}}, "b c a", "202 202 202"},
+		{"one is late", map[string]hook.Fate{"a": {Delay: 400 * time.Millisecond}}, "b c a", "202 202 202"},
 		{"all are held and come backwards", map[string]hook.Fate{"a": {Hold: true}, "b": {Hold: true}}, "c b a", "202 202 202"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,6 +73,12 @@ func TestThePersonAtTheBrowserBecomesAToken(t *testing.T) {
 	if got := h.visit(app, "&redirect_uri=http%3A%2F%2Fevil.example%2F").Get("error"); got != "redirect_uri_mismatch" {
 		t.Errorf("another place gave %q", got)
 	}
+	code = h.visit(app, "").Get("code")
+	asJSON := fmt.Sprintf(`{"client_id":%q,"client_secret":%q,"code":%q}`, app.ClientID, app.ClientSecret, code)
+	if r := h.as("").must(200, "POST /login/oauth/access_token", asJSON); !strings.HasPrefix(r.Raw, "access_token=ghu_") {
+		t.Errorf("as a form it is %s", r.Raw)
+	}
+	h.as("").must(400, "POST /login/oauth/access_token", "{")
 	h.SignIn("ann", false)
 	if got := h.visit(app, "").Get("error"); got != "access_denied" {
 		t.Errorf("a refusal gave %q", got)

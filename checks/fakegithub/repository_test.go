@@ -74,6 +74,9 @@ func TestRefsBranchesAndPulls(t *testing.T) {
 	if r := h.must(201, "POST R/check-runs", fmt.Sprintf(`{"name":"n","head_sha":%q}`, sha)); !strings.Contains(r.text("pull_requests"), `"number":1`) {
 		t.Errorf("the check run does not show on the pull request: %s", r.Raw)
 	}
+	if r := h.must(201, "POST R/check-runs", fmt.Sprintf(`{"name":"n","head_sha":%q}`, h.Head("main"))); r.text("pull_requests") != "[]" {
+		t.Errorf("a run of main shows on %s", r.text("pull_requests"))
+	}
 }
 
 func TestComments(t *testing.T) {

@@ -73,7 +73,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{links: wire.Links{API: "https://api.github.com", Web: "https://github.com"}}
 	s.rooms = newRooms(o, &s.mu)
-	s.table = wire.NewTable(s.endpoints())
+	s.table = wire.NewTable(append(s.endpoints(), s.pages()...))
 	s.Recorder = &traffic.Recorder{Next: http.HandlerFunc(s.answer), Name: s.pattern}
 	return s
 }
@@ -90,7 +90,7 @@ func newRooms(o Options, lock sync.Locker) rooms {
 	r.hooks = hook.New(lock, r.repo, r.who)
 	r.hooks.Timeout = o.HookTimeout
 	r.checks = &check.Runs{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell}
-	r.deployments = &deployment.Deployments{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell, Open: r.checks.Open}
+	r.deployments = &deployment.Deployments{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell, Contexts: r.checks.Contexts}
 	r.comments = &comment.Comments{Repo: r.repo, Who: r.who}
 	r.workflows = &workflow.Runs{Repo: r.repo, Who: r.who, Tell: r.hooks.Tell}
 	r.limits = &limit.Limits{Who: r.who}

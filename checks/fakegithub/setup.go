@@ -75,6 +75,14 @@ func (s *Server) App(id int64, publicKey []byte, permissions ...string) (Install
 	return Installed{ID: id, Installation: app.Installation, Slug: app.Slug, ClientID: app.ClientID, ClientSecret: app.ClientSecret, app: app}, nil
 }
 
+// Job adds the check run, in progress, that Actions itself makes for a job, and
+// returns its number. It counts as an open context of the commit.
+func (s *Server) Job(sha, name string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checks.Job(sha, name).ID
+}
+
 // User gives a user a permission on the repository (none, read, write, admin) and returns a personal token.
 func (s *Server) User(login, permission string) string {
 	s.mu.Lock()
@@ -103,7 +111,7 @@ func (s *Server) Revoke(token string) {
 }
 
 // Hook registers a receiver of the repository's events, "*" for all, which gets
-// a ping at once, and returns its number. Options change it before that.
+// a ping at once, and returns its number.
 func (s *Server) Hook(url, secret string, events ...string) int64 {
 	return s.hook(hook.Hook{URL: url, Secret: secret, Events: events, Active: true})
 }

@@ -173,6 +173,9 @@ func TestAnInstallationsToken(t *testing.T) {
 	}
 	signed.must(200, "GET /app/installations/"+found, "")
 	signed.must(404, "GET /app/installations/1", "")
+	if all := signed.must(200, "GET /app/installations", "").List; len(all) != 1 || fmt.Sprintf("%.0f", all[0]["id"]) != found {
+		t.Errorf("installations %v", all)
+	}
 	tokens := "POST /app/installations/" + found + "/access_tokens"
 	signed.must(404, "POST /app/installations/1/access_tokens", "")
 	signed.must(422, tokens, `{"permissions":{"deployments":"write"}}`)

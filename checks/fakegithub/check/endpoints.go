@@ -71,6 +71,9 @@ func (r *Runs) update(c *wire.Call) (wire.Answer, error) {
 	if err := in.check(); err != nil {
 		return wire.Answer{}, err
 	}
+	if run.job && (in.Status != nil || in.Conclusion != nil) { // since 2025-03-31
+		return wire.Answer{}, wire.Fail(http.StatusForbidden, "Check run status and conclusions can only be updated internally by GitHub Actions.")
+	}
 	before := run.Status
 	r.apply(run, in)
 	run.Updates++

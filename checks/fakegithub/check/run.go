@@ -44,6 +44,7 @@ type Run struct {
 	Annotations          []Annotation
 	Actions              []Action
 	Updates              int // how many times it was changed after it was made
+	job                  bool
 }
 
 // Suite is what one App has to say about one commit.
@@ -97,15 +98,21 @@ func (r *Runs) On(sha string) []*Run {
 	return found
 }
 
-// Open names the contexts of a commit that are not done, or did not do well.
-func (r *Runs) Open(sha string) (names []string, failed bool) {
+// Contexts tells of each name among the runs of a commit how its latest run
+// stands: success, failure or pending.
+func (r *Runs) Contexts(sha string) map[string]string {
+	states := map[string]string{}
 	for _, run := range r.On(sha) {
-		if !slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion) {
-			names = append(names, run.Name)
-			failed = failed || run.Conclusion != ""
+		switch {
+		case run.Status != "completed":
+			states[run.Name] = "pending"
+		case slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion):
+			states[run.Name] = "success"
+		default:
+			states[run.Name] = "failure"
 		}
 	}
-	return names, failed
+	return states
 }
 
 var fromWorst = []string{"failure", "timed_out", "action_required", "cancelled", "stale", "neutral", "success", "skipped"}

@@ -70,6 +70,15 @@ func (r *Runs) tell(c *wire.Call, action string, run *Run) {
 	})
 }
 
+// Job adds the run that Actions itself makes for a job of a workflow. It is in
+// progress, and its state is nobody's to change through the API.
+func (r *Runs) Job(sha, name string) *Run {
+	suite := r.suite(r.Who.Apps[identity.Actions], sha)
+	run := &Run{ID: r.Who.NewID(), Suite: suite.ID, App: suite.App, SHA: sha, Name: name, Status: "in_progress", Started: r.Who.Now(), job: true}
+	r.All = append(r.All, run)
+	return run
+}
+
 // Press is a person who presses a run's button: the owning App alone is told.
 // It refuses a run that is not completed, and a button that is not there.
 func (r *Runs) Press(l wire.Links, id int64, identifier string, who *identity.User) error {

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
 )
 
 // Difference is one thing about a call that GitHub does not describe so.
@@ -26,8 +28,8 @@ func (d Difference) String() string {
 
 // Wrap returns a handler that lets next answer and tells report what does not
 // fit. A request is held to the description only when it was accepted: refusing
-// a bad one is what the handler is for. Pages that are no API (such as
-// /login/oauth/authorize) and connections that were cut are let through.
+// a bad one is what the handler is for. Pages that are no API (HTML, and
+// the web flow of OAuth) and connections that were cut are let through.
 func (d *Description) Wrap(next http.Handler, report func(Difference)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent, err := io.ReadAll(r.Body)
@@ -66,7 +68,7 @@ func (d *Description) hold(r *http.Request, out *tee, differs func(what, why str
 	if strings.HasPrefix(out.Header().Get("Content-Type"), "text/html") || strings.HasPrefix(r.URL.Path, "/login/") {
 		return
 	}
-	route, params, err := d.router.FindRoute(r)
+	route, params, err := d.find(r)
 	if err != nil {
 		if accepted {
 			differs("path", err.Error())
@@ -97,6 +99,17 @@ func (d *Description) hold(r *http.Request, out *tee, differs func(what, why str
 	if err := openapi3filter.ValidateResponse(r.Context(), answer); err != nil {
 		differs("answer", brief(err))
 	}
+}
+
+func (d *Description) find(r *http.Request) (*routers.Route, map[string]string, error) {
+	router, err := d.route(r.URL.EscapedPath())
+	if err != nil {
+		return nil, nil, err
+	}
+	if router == nil {
+		return nil, nil, errors.New("the description has no such path")
+	}
+	return router.FindRoute(r)
 }
 
 // tee passes an answer on and keeps a copy.

@@ -3,6 +3,7 @@ package deployment
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,25 +82,25 @@ func (ds *Deployments) merge(ref string, commit *repository.Commit) bool {
 	return true
 }
 
-// ready refuses while required checks are not good. None given means all of the commit's.
+// ready refuses while required checks are not good. None given means all of the
+// commit's; one that is given and is not there counts as pending.
 func (ds *Deployments) ready(ref, sha string, required *[]string) error {
-	if required != nil && len(*required) == 0 {
-		return nil
-	}
-	open, failed := ds.Open(sha)
-	if required != nil {
-		open = slices.DeleteFunc(open, func(name string) bool { return !slices.Contains(*required, name) })
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	how := "are not finished"
-	if failed {
-		how = "failed"
-	}
+	states := ds.Contexts(sha)
+	names := wire.Or(required, slices.Sorted(maps.Keys(states)))
 	refusal := wire.Fail(http.StatusConflict, "Conflict: Commit status checks failed for %s.", ref)
-	for _, name := range open {
-		refusal.Details = append(refusal.Details, wire.Detail{Resource: "Deployment", Field: "required_contexts", Code: "invalid", Message: name + ": checks " + how})
+	for _, name := range names {
+		state, ok := states[name]
+		if !ok {
+			state = "pending"
+		}
+		if state != "success" {
+			refusal.Details = append(refusal.Details, wire.Detail{
+				Resource: "Deployment", Field: "required_contexts", Code: "invalid", Message: fmt.Sprintf("context %s is %s", name, state),
+			})
+		}
+	}
+	if len(refusal.Details) == 0 {
+		return nil
 	}
 	return refusal
 }

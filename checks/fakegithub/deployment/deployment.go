@@ -49,14 +49,14 @@ func (d *Deployment) changed() time.Time {
 	return d.Statuses[len(d.Statuses)-1].At
 }
 
-// Deployments are all deployments, in the order they were made. Open names the
-// checks of a commit that are not done or not good.
+// Deployments are all deployments, in the order they were made. Contexts tells
+// how the checks of a commit stand: success, failure or pending.
 type Deployments struct {
-	All  []*Deployment
-	Repo *repository.Repo
-	Who  *identity.Directory
-	Open func(sha string) (names []string, failed bool)
-	Tell func(wire.Links, hook.Event)
+	All      []*Deployment
+	Repo     *repository.Repo
+	Who      *identity.Directory
+	Contexts func(sha string) map[string]string
+	Tell     func(wire.Links, hook.Event)
 }
 
 // ByID finds a deployment.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -150,13 +149,4 @@ func (d *Directory) Who(c *wire.Call) *Token {
 		return t
 	}
 	return &Token{Actor: Actor{User: &User{Login: "ghost", Kind: "User"}}}
-}
-
-// sorted lists Apps by their identifiers.
-func sorted(apps map[int64]*App) []*App {
-	var all []*App
-	for _, id := range slices.Sorted(maps.Keys(apps)) {
-		all = append(all, apps[id])
-	}
-	return all
 }

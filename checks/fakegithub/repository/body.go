@@ -47,7 +47,7 @@ func (r *Repo) Body(l wire.Links) wire.Object {
 		"size": len(r.commits), "default_branch": r.Main, "open_issues_count": len(r.Pulls), "open_issues": len(r.Pulls), "is_template": false,
 		"topics": []string{}, "has_issues": true, "has_projects": true, "has_wiki": false, "has_pages": false, "has_downloads": true,
 		"has_discussions": false, "archived": false, "disabled": false, "visibility": visibility, "allow_forking": true,
-		"web_commit_signoff_required": false, "pushed_at": wire.Time(r.Made), "created_at": wire.Time(r.Made), "updated_at": wire.Time(r.Made),
+		"web_commit_signoff_required": false, "custom_properties": wire.Object{}, "pushed_at": wire.Time(r.Made), "created_at": wire.Time(r.Made), "updated_at": wire.Time(r.Made),
 	})
 	return b
 }

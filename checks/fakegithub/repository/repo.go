@@ -199,6 +199,17 @@ func (r *Repo) Merge(branch string, from *Commit) {
 
 // Holds says whether a commit is another one or comes after it.
 func (r *Repo) Holds(sha, older string) bool {
-	c := r.commits[sha]
-	return c != nil && (sha == older || r.Holds(c.Parent, older) || r.Holds(c.Merged, older))
+	seen := map[string]bool{"": true}
+	for todo := []string{sha}; len(todo) > 0; {
+		next := todo[0]
+		todo = todo[1:]
+		if c := r.commits[next]; c != nil && !seen[next] {
+			if next == older {
+				return true
+			}
+			seen[next] = true
+			todo = append(todo, c.Parent, c.Merged)
+		}
+	}
+	return false
 }

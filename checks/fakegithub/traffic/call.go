@@ -48,10 +48,18 @@ func fits(wantMethod, wantPath, method, path string) bool {
 }
 
 var (
-	secretField = regexp.MustCompile(`("(?:secret|client_secret|token|access_token|code|password)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
-	secretQuery = regexp.MustCompile(`(^|&)((?:client_secret|access_token|code|token)=)[^&]*`)
+	secretField = regexp.MustCompile(`("(?:secret|client_secret)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+	tokenField  = regexp.MustCompile(`("(?:code|token|access_token|refresh_token|code_verifier)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
+	secretQuery = regexp.MustCompile(`(^|&)((?:client_secret|access_token|code|code_verifier|token)=)[^&]*`)
 )
 
-func withoutSecrets(body []byte) []byte { return secretField.ReplaceAll(body, []byte(`$1"(secret)"`)) }
+// withoutSecrets replaces secrets of hooks and Apps, and all that the web flow is about.
+func withoutSecrets(path string, body []byte) []byte {
+	body = secretField.ReplaceAll(body, []byte(`$1"(secret)"`))
+	if strings.HasPrefix(path, "/login/") {
+		body = tokenField.ReplaceAll(body, []byte(`$1"(secret)"`))
+	}
+	return body
+}
 
 func queryWithoutSecrets(q string) string { return secretQuery.ReplaceAllString(q, "$1$2(secret)") }

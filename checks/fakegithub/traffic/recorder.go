@@ -85,7 +85,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	req.Body = io.NopCloser(bytes.NewReader(data))
 	call.Size = len(data)
 	if json.Valid(data) {
-		call.Body = withoutSecrets(data)
+		call.Body = withoutSecrets(call.Path, data)
 	}
 	status := &watcher{ResponseWriter: w}
 	drop := false
