@@ -331,3 +331,50 @@ func TestAGitHubThatRefusesStopsNothing(t *testing.T) {
 		}
 	}
 }
+
+// The container may be killed, as by the system when memory runs out. The post part
+// of the action closes what it left open.
+func TestAKilledJobIsClosedByThePostPart(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	s.SetLatency(150 * time.Millisecond)
+	wait, cmd := s.begin(nil)
+	s.until(func(r fakegithub.Run) bool {
+		return r.Name == "Promote / 8 Health production" && r.Status == "in_progress"
+	})
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	e := wait()
+	if s.closed() {
+		t.Fatal("nothing was left open, so there is nothing to test")
+	}
+	if log := s.post(e); !s.closed() || !strings.Contains(log, "title=killed::") || s.states("production") != "error" {
+		t.Errorf("%q, production %s\n%s", s.conclusions(), s.states("production"), log)
+	}
+	// After a job that came to its end there is nothing to do.
+	e = s.promote()
+	s.hub.Forget()
+	if log := s.post(e); len(s.hub.Calls()) != 0 || strings.Contains(log, "killed") {
+		t.Errorf("%d calls\n%s", len(s.hub.Calls()), log)
+	}
+}
+
+// post runs the post part of a job.
+func (s *step) post(e ended) string {
+	s.t.Helper()
+	state, err := values(e.state)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(s.t.Context(), s.binary)
+	cmd.Env = append(s.env(), e.env...)
+	for name, v := range state {
+		cmd.Env = append(cmd.Env, "STATE_"+name+"="+v)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Errorf("the post part: %v\n%s", err, out)
+	}
+	return string(out)
+}

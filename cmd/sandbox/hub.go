@@ -63,6 +63,7 @@ type job struct {
 	run             int64
 	env             []string
 	output, summary string // paths
+	state           string
 }
 
 // job begins a run of a workflow in a workspace.
@@ -72,9 +73,9 @@ func (h *hub) job(workspace string, more ...string) (job, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return job{}, err
 	}
-	j := job{output: filepath.Join(dir, "output"), summary: filepath.Join(dir, "summary.md")}
+	j := job{output: filepath.Join(dir, "output"), summary: filepath.Join(dir, "summary.md"), state: filepath.Join(dir, "state")}
 	event := filepath.Join(dir, "event.json")
-	for path, content := range map[string]string{j.output: "", j.summary: "", event: `{"ref":"refs/heads/main"}`} {
+	for path, content := range map[string]string{j.output: "", j.summary: "", j.state: "", event: `{"ref":"refs/heads/main"}`} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			return job{}, err
 		}
@@ -91,14 +92,17 @@ func (h *hub) job(workspace string, more ...string) (job, error) {
 		"GITHUB_ACTIONS=true", "CI=true", "GITHUB_REPOSITORY=" + h.FullName(), "GITHUB_SHA=" + h.sha, "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push",
 		"GITHUB_ACTOR=octocat", "GITHUB_JOB=promote", fmt.Sprintf("GITHUB_RUN_ID=%d", run.ID), "GITHUB_RUN_ATTEMPT=1",
 		"GITHUB_SERVER_URL=" + h.url, "GITHUB_API_URL=" + h.url, "GITHUB_EVENT_PATH=" + event, "GITHUB_WORKSPACE=" + workspace,
-		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.summary, "INPUT_GITHUB-TOKEN=" + h.token,
+		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.summary, "GITHUB_STATE=" + j.state, "INPUT_GITHUB-TOKEN=" + h.token,
 	}, more...)
 	return j, nil
 }
 
 // outputs reads what the step gave to later steps.
-func (j job) outputs() (map[string]string, error) {
-	raw, err := os.ReadFile(j.output)
+func (j job) outputs() (map[string]string, error) { return values(j.output) }
+
+// values reads what a step wrote into one of the runner's files.
+func values(path string) (map[string]string, error) {
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

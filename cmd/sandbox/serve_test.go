@@ -46,7 +46,7 @@ func TestServeIsEnoughForAnotherTerminal(t *testing.T) {
 	if err := json.Unmarshal(line, &r); err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
-	if r.ZoneID == "" || len(r.Resolve) == 0 || r.CAFile == "" {
+	if r.ZoneID == "" || len(r.Resolve) == 0 || r.CAFile == "" || r.API == "" || r.onGitHub.Token == "" || r.Repository == "" || len(r.SHA) != 40 {
 		t.Errorf("printed %s", line)
 	}
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CLOUDFLARE_API_BASE_URL=" + r.BaseURL, "CLOUDFLARE_API_TOKEN=" + r.Token,
