@@ -29,7 +29,8 @@ type Keeper struct {
 	mu        sync.Mutex
 	rows      []*row
 	refused   *github.Refusal
-	cancelled string // the reason, once the run is cancelled
+	cancelled string        // the reason, once the run is cancelled
+	latency   time.Duration // of GitHub's last answer
 	tidied    sync.WaitGroup
 }
 
@@ -55,7 +56,7 @@ func (k *Keeper) Observe(ctx context.Context, e pipeline.Event) error {
 		k.plan(ctx, e)
 	case pipeline.Started:
 		if e.Task == "" {
-			k.change(ctx, e.Step, func(r *row) { r.started = e.Time })
+			k.start(ctx, e)
 		}
 	case pipeline.Said:
 		k.note(e.Step, func(r *row) { r.say(e) })
@@ -137,6 +138,38 @@ func (k *Keeper) change(ctx context.Context, step string, change func(*row)) {
 	}
 }
 
+// settle is how long a stage must have been running before that is shown. A stage
+// that ends sooner is shown as it ended, without a call that would hold up the next.
+const settle = 200 * time.Millisecond
+
+// slow is how long an answer takes of a GitHub that would hold up the end of the run.
+const slow = time.Second
+
+// start shows that a stage is running, unless it ends soon: before GitHub would have
+// answered, as far as its last answers tell. The run waits for what is said of its
+// last stage, so a slow GitHub is told only how that ended.
+func (k *Keeper) start(ctx context.Context, e pipeline.Started) {
+	r := k.note(e.Step, func(r *row) { r.started = e.Time })
+	if r == nil {
+		return
+	}
+	k.mu.Lock()
+	wait := max(settle, k.latency)
+	last := r == k.rows[len(k.rows)-1]
+	k.mu.Unlock()
+	if last && wait > slow {
+		return
+	}
+	time.AfterFunc(wait, func() {
+		k.mu.Lock()
+		running := r.posted && r.finished == nil && k.cancelled == ""
+		k.mu.Unlock()
+		if running {
+			r.lane.Set(ctx, r.send)
+		}
+	})
+}
+
 // Cancel closes every open run at once, while the run itself is still ending what
 // is under way. It does not wait.
 func (k *Keeper) Cancel(ctx context.Context, reason string) {
@@ -181,14 +214,14 @@ func (k *Keeper) Refused() *github.Refusal {
 	return k.refused
 }
 
-// refuse notes that check runs are refused, which no further call would change.
-func (k *Keeper) refuse(err error) {
-	if r, denied := github.Denied(err); denied {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.refused == nil {
-			k.refused = r
-		}
+// answered notes how long an answer took, and whether it was that check runs are
+// refused, which no further call would change.
+func (k *Keeper) answered(err error, took time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.latency = took
+	if r, denied := github.Denied(err); denied && k.refused == nil {
+		k.refused = r
 	}
 }
 

@@ -58,12 +58,13 @@ func (r *row) send(ctx context.Context) error {
 		run.Output.Annotations = nil
 	}
 	var err error
+	begin := time.Now()
 	if r.id == 0 {
 		r.id, err = r.keeper.Client.CreateRun(ctx, run)
 	} else {
 		err = r.keeper.Client.UpdateRun(ctx, r.id, run)
 	}
-	r.keeper.refuse(err)
+	r.keeper.answered(err, time.Since(begin))
 	r.annotated = r.annotated || err == nil && final
 	return err
 }

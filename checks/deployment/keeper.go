@@ -28,6 +28,7 @@ type Keeper struct {
 
 	mu     sync.Mutex
 	places []*place
+	late   []error // what came of records that the run did not wait for
 	beside sync.WaitGroup
 }
 
@@ -60,11 +61,13 @@ type place struct {
 	// Behind the keeper's lock.
 	looks     []*look
 	manifest  release.Manifest
+	begun     bool // the release was recorded, or is being recorded
 	id        int64
 	closed    string // the last state that was set
 	cancelled bool
 
-	lane lane.Lane
+	lane   lane.Lane
+	making sync.Mutex // one deployment is made, whoever needs it first
 }
 
 // Observe implements pipeline.Observer. Only the last event waits for GitHub.
@@ -176,7 +179,7 @@ func (k *Keeper) Resume(env string, id int64, m release.Manifest) {
 	p := k.at(env)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	p.id, p.manifest = id, m
+	p.id, p.manifest, p.begun = id, m, true
 }
 
 // close waits until everything was said.
@@ -203,5 +206,7 @@ func (k *Keeper) close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
-	return errors.Join(errs...)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return errors.Join(append(errs, k.late...)...)
 }

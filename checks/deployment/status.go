@@ -58,7 +58,7 @@ func (k *Keeper) finished(ctx context.Context, p *place, f pipeline.Finished) {
 	k.mu.Lock()
 	i := slices.IndexFunc(p.steps, func(s pipeline.PlannedStep) bool { return s.ID == f.Step })
 	step := p.steps[i]
-	begun := p.manifest.Release != "" && p.closed != "" || p.id != 0
+	begun := p.begun
 	open := p.closed == "" || p.closed == github.InProgress
 	last := i == len(p.steps)-1
 	k.mu.Unlock()
@@ -95,7 +95,7 @@ func (k *Keeper) Cancel(ctx context.Context, reason string) {
 	k.mu.Unlock()
 	for _, p := range places {
 		k.mu.Lock()
-		open := p.id != 0 && (p.closed == "" || p.closed == github.InProgress)
+		open := p.begun && (p.closed == "" || p.closed == github.InProgress)
 		p.cancelled = true
 		k.mu.Unlock()
 		if open {

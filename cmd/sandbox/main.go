@@ -24,7 +24,7 @@ import (
 type flags struct {
 	Run   runFlags   `cmd:"" default:"withargs" help:"Promote a project from an empty account and show it stage by stage. This is the default."`
 	Serve serveFlags `cmd:"" help:"Keep the account and its Workers up, and print how to reach them."`
-	Bench benchFlags `cmd:"" help:"Measure the staging deploy against wrangler's, in one run."`
+	Bench benchFlags `cmd:"" help:"Measure, in one run: the staging deploy against wrangler's, or what GitHub costs."`
 }
 
 type commonFlags struct {
@@ -47,6 +47,7 @@ type serveFlags struct {
 
 type benchFlags struct {
 	commonFlags
+	What string `arg:"" enum:"deploy,github" default:"deploy" help:"deploy: the staging deploy against wrangler's; github: what it costs to be seen on GitHub."`
 }
 
 func main() {
@@ -58,8 +59,12 @@ func main() {
 	switch k.Command() {
 	case "serve":
 		err = serve(ctx, f.Serve)
-	case "bench":
-		err = bench(ctx, f.Bench)
+	case "bench", "bench <what>":
+		if f.Bench.What == "github" {
+			err = benchGitHub(ctx, f.Bench)
+		} else {
+			err = bench(ctx, f.Bench)
+		}
 	default:
 		err = story(ctx, f.Run)
 	}
