@@ -104,15 +104,25 @@ func (s *Summary) table() string {
 		if at := slices.IndexFunc(f.Findings, func(f finding.Finding) bool { return f.Severity == finding.Error }); at >= 0 {
 			note = f.Findings[at].Message
 		}
-		fmt.Fprintf(&b, "| %s | %d. %s | %s | %s | %s | %s |\n", markdown.Mark(f.Verdict), i+1, markdown.Escape(one.planned.Title), f.Verdict, tasks, took, markdown.Escape(note))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", markdown.Mark(f.Verdict), whole(fmt.Sprintf("%d. %s", i+1, markdown.Escape(one.planned.Title))), f.Verdict, tasks, whole(took), markdown.Escape(note))
 	}
 	return b.String() + "\n"
 }
 
+// whole is a text that is not broken over two lines.
+func whole(text string) string { return strings.ReplaceAll(text, " ", "\u00a0") }
+
+// short is the time below which the timeline's axis shows parts of seconds.
+const short = 20 * time.Second
+
 // timeline is a Gantt chart of the stages, and the tasks that took longest.
 func (s *Summary) timeline() string {
 	var chart strings.Builder
-	chart.WriteString("gantt\n  dateFormat x\n  axisFormat %M:%S\n")
+	axis := "%M:%S"
+	if time.Since(s.begun) < short {
+		axis = "%S.%L"
+	}
+	chart.WriteString("gantt\n  dateFormat x\n  axisFormat " + axis + "\n")
 	section, bars := "", 0
 	for i, one := range s.steps {
 		f := one.finished
@@ -130,7 +140,7 @@ func (s *Summary) timeline() string {
 		state := map[pipeline.Verdict]string{pipeline.Passed: "done, ", pipeline.Failed: "crit, ", pipeline.Cancelled: "crit, "}[f.Verdict]
 		end := max(f.Time.Sub(s.begun), 0)
 		start := max(end-f.Took, 0)
-		fmt.Fprintf(&chart, "  %s, %s :%ss%d, %d, %d\n", plain(one.planned.Title), strings.ReplaceAll(report.Took(f.Took), " ", "\u00a0"), state, i+1, start.Milliseconds(), max(end.Milliseconds(), start.Milliseconds()+1))
+		fmt.Fprintf(&chart, "  %s, %s :%ss%d, %d, %d\n", plain(one.planned.Title), whole(report.Took(f.Took)), state, i+1, start.Milliseconds(), max(end.Milliseconds(), start.Milliseconds()+1))
 	}
 	if bars == 0 {
 		return ""

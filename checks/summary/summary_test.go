@@ -54,9 +54,9 @@ func TestThePageOfAFailedRun(t *testing.T) {
 	}})
 	for _, want := range []string{
 		"## ❌ Promotion failed in 4.0 s\n",
-		"| ✅ | 1. Build | passed | 1 | 3.0 s |  |\n",
-		"| ❌ | 2. Deploy staging | failed | 1 | 1.0 s | no zone \\| at all |\n",
-		"| ⛔ | 3. Smoke staging | blocked |  |  | Deploy staging did not pass |\n",
+		"| ✅ | 1.\u00a0Build | passed | 1 | 3.0\u00a0s |  |\n",
+		"| ❌ | 2.\u00a0Deploy\u00a0staging | failed | 1 | 1.0\u00a0s | no zone \\| at all |\n",
+		"| ⛔ | 3.\u00a0Smoke\u00a0staging | blocked |  |  | Deploy staging did not pass |\n",
 		"  section all\n  Build, 3.0\u00a0s :done, s1, 0, ",
 		"  section staging\n  Deploy staging, 1.0\u00a0s :crit, s2, ",
 		"Release `r1` on <https://staging.example.com>, recorded as [deployment](https://github.com/a/b/deployments/staging).",

@@ -169,7 +169,7 @@ func TestAPromotionIsSeenOnTheCommit(t *testing.T) {
 		t.Error(err)
 	}
 	summary, _ := os.ReadFile(e.summary)
-	for _, want := range []string{"## ✅ Promotion passed", "```mermaid\ngantt", "| `tminus-api-production` |", "9. Smoke production"} {
+	for _, want := range []string{"## ✅ Promotion passed", "```mermaid\ngantt", "| `tminus-api-production` |", "9.\u00a0Smoke\u00a0production"} {
 		if !strings.Contains(string(summary), want) {
 			t.Errorf("the summary lacks %q", want)
 		}
