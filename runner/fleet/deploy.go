@@ -2,20 +2,16 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 
 	"github.com/tminus/deploy-action/runner/bundle"
-	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
-	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/secret"
-	"github.com/tminus/deploy-action/runner/upload"
 )
 
 // Deploy brings a release to one environment in two movements: every version is
@@ -82,81 +78,16 @@ func switchTitle(script string) string { return "Switch " + script }
 // read reads the account, decides how each script gets where it is wanted and
 // finds what is in the way, before anything is changed.
 func (d Deploy) read(ctx context.Context, out *pipeline.Out) error {
-	a, err := live.Read(ctx, d.Client, check.Scope(d.Target))
+	a, all, found, err := d.look(ctx)
 	if err != nil {
-		return remedy.For(err, "Workers Scripts:Read")
+		return err
 	}
-	var all []*move
-	charted := map[string]*move{}
-	for _, s := range d.Target.Scripts {
-		m, err := d.plan(a, s, out)
-		if err == nil {
-			err = d.Fleet.chart(m, charted)
-		}
-		for _, f := range finding.From(err, "deploy", s.At()) {
-			out.Note(f)
-		}
-		if err == nil {
-			all = append(all, m)
-			charted[s.Name] = m
-		}
-	}
-	d.Fleet.take(a, all)
-	for _, f := range d.inTheWay(a, all) {
+	for _, f := range found {
 		out.Note(f)
 	}
+	d.Fleet.take(a, all)
 	out.Endf("%s", tally(all))
 	return nil
-}
-
-// plan gathers what is known of one script.
-func (d Deploy) plan(a *live.Account, s project.Script, out *pipeline.Out) (*move, error) {
-	files, err := upload.ReadFiles(d.FS, &s)
-	if err != nil {
-		return nil, err
-	}
-	m := &move{script: s, before: a.Scripts[s.Name]}
-	m.upload = upload.Script{Script: s, Bundle: d.From.Get(s.Worker, d.Target.Env), Files: files, Secrets: d.Secrets, Key: d.Key}
-	if m.upload.Bundle == nil && s.Section.Module.Main.Written() {
-		return nil, fmt.Errorf("%s was not bundled", s.Worker)
-	}
-	var problems []finding.Finding
-	m.want, problems = wanted(a, s)
-	return m, finding.Join(problems)
-}
-
-// inTheWay finds triggers that scripts outside of this release hold.
-func (d Deploy) inTheWay(a *live.Account, all []*move) []finding.Finding {
-	var found []finding.Finding
-	for _, c := range a.Changes(wants(all)) {
-		if c.Owner == "" || c.Owner == c.Script {
-			continue
-		}
-		if _, ours := d.Target.Script(c.Owner); ours {
-			continue // it gives it up in this release
-		}
-		s, _ := d.Target.Script(c.Script)
-		found = append(found, finding.Errorf("trigger-taken", place(s, c), "%s %s belongs to %s", c.Kind, c.Subject, c.Owner).
-			Hintf("take it from %s first, or remove it here", c.Owner))
-	}
-	return found
-}
-
-func wants(all []*move) map[string]release.Triggers {
-	want := map[string]release.Triggers{}
-	for _, m := range all {
-		want[m.script.Name] = m.want
-	}
-	return want
-}
-
-// tally counts the scripts by what becomes of them.
-func tally(all []*move) string {
-	count := map[way]int{}
-	for _, m := range all {
-		count[m.way]++
-	}
-	return fmt.Sprintf("%d scripts: %d to change, %d to put as a whole, %d unchanged", len(all), count[versioned]+count[late], count[asWhole], count[unchanged])
 }
 
 // upload brings one version to the account, where it serves nothing yet.

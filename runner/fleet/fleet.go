@@ -148,7 +148,7 @@ func (m *move) placed() release.Placed {
 
 // chart decides how a script gets where it is wanted. Providers must have been
 // charted before.
-func (f *Fleet) chart(m *move, provided map[string]*move) error {
+func (m *move) chart(provided map[string]*move) error {
 	classes, err := upload.Classes(m.script, m.before.Listed.MigrationTag)
 	if err != nil {
 		return err
@@ -246,9 +246,9 @@ func place(s project.Script, c live.Change) finding.Position {
 	return s.At()
 }
 
-// settings are the properties of a script that no version carries, and whether
-// the account has them otherwise.
-func (m *move) settings() (cloudflare.Settings, bool) {
+// settings are the properties of a script that no version carries, and the names
+// of those that the account has otherwise.
+func (m *move) settings() (cloudflare.Settings, []string) {
 	s := m.script.Section.Settings
 	want := cloudflare.Settings{Tags: m.tags(), Observability: map[string]any{"enabled": false}, TailConsumers: upload.Tails(m.script)}
 	if s.Observability.V != nil {
@@ -257,9 +257,21 @@ func (m *move) settings() (cloudflare.Settings, bool) {
 	logpush := s.Logpush.V
 	want.Logpush = &logpush
 	have := m.before.Listed
-	same := slices.Equal(want.Tags, have.Tags) && have.Logpush == logpush &&
-		live.Within(want.Observability, have.Observability) && live.Same(want.TailConsumers, have.TailConsumers)
-	return want, !same
+	var differs []string
+	for _, one := range []struct {
+		name string
+		same bool
+	}{
+		{"logpush", have.Logpush == logpush},
+		{"observability", live.Within(want.Observability, have.Observability)},
+		{"tags", slices.Equal(want.Tags, have.Tags)},
+		{"tail_consumers", live.Same(want.TailConsumers, have.TailConsumers)},
+	} {
+		if !one.same {
+			differs = append(differs, one.name)
+		}
+	}
+	return want, differs
 }
 
 // tags are the script's tags with the two that wrangler sets, so that its

@@ -89,7 +89,7 @@ func (d Deploy) trigger(ctx context.Context, out *pipeline.Out) error {
 		group.Go(func() error { return d.apply(changing, out, s, c) })
 	}
 	for _, m := range all {
-		if want, differs := m.settings(); differs {
+		if want, differs := m.settings(); len(differs) > 0 {
 			made++
 			group.Go(func() error {
 				out.Sayf("set the settings of %s", m.script.Name)
