@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/accounts"
 	"github.com/cloudflare/cloudflare-go/v7/d1"
+	"github.com/cloudflare/cloudflare-go/v7/dns"
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/queues"
@@ -54,6 +55,7 @@ type Client struct {
 	r2        *r2.BucketService
 	workflows *workflows.WorkflowService
 	zones     *zones.ZoneService
+	records   *dns.RecordService
 	tokens    *user.TokenService
 	accounts  *accounts.AccountService
 
@@ -83,6 +85,7 @@ func New(o Options) *Client {
 		r2:        r2.NewBucketService(opts...),
 		workflows: workflows.NewWorkflowService(opts...),
 		zones:     zones.NewZoneService(opts...),
+		records:   dns.NewRecordService(opts...),
 		tokens:    user.NewTokenService(opts...),
 		accounts:  accounts.NewAccountService(opts...),
 	}

@@ -51,6 +51,10 @@ type Version struct {
 	} `json:"metadata"`
 	Resources struct {
 		Bindings []map[string]any `json:"bindings"`
+		Runtime  struct {
+			Date  string   `json:"compatibility_date"`
+			Flags []string `json:"compatibility_flags"`
+		} `json:"script_runtime"`
 	} `json:"resources"`
 }
 

@@ -45,25 +45,52 @@ func (m Migrate) Tasks() []pipeline.Task {
 	return tasks
 }
 
+// Standing is a database with its migrations, by the account's ledger.
+type Standing struct {
+	ID string
+	// Applied and Unknown are ledger names; of the unknown ones no file is there.
+	Applied, Unknown []string
+	// Pending are files, in the order in which they would be applied.
+	Pending []string
+}
+
+// Look finds a database on the account and compares its ledger with the files, as
+// every migration begins. It changes nothing. A database that no folder of
+// migrations is named for is not asked.
+func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error) {
+	if d.Dir == "" {
+		return Standing{ID: d.ID}, nil
+	}
+	id, err := m.find(ctx, d)
+	if err != nil {
+		return Standing{}, err
+	}
+	applied, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.Read(ctx)
+	if err != nil {
+		return Standing{}, remedy.For(err, "D1:Edit")
+	}
+	return Standing{ID: id, Applied: applied, Unknown: schema.Unknown(d.Files, applied, d.Ledger), Pending: schema.Pending(d.Files, applied, d.Ledger)}, nil
+}
+
+// UnknownMigration is the finding for an applied migration that no file is there for.
+func UnknownMigration(d project.Database, name string) finding.Finding {
+	return finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
+		Hintf("it may come from another branch; bring the file back before migrations contradict each other")
+}
+
 func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Database) error {
 	if d.Dir == "" {
 		out.Endf("nothing to apply")
 		return nil
 	}
-	id, err := m.find(ctx, d)
+	now, err := m.Look(ctx, d)
 	if err != nil {
 		return err
 	}
-	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
-	applied, err := ledger.Read(ctx)
-	if err != nil {
-		return remedy.For(err, "D1:Edit")
+	for _, name := range now.Unknown {
+		out.Note(UnknownMigration(d, name))
 	}
-	for _, name := range schema.Unknown(d.Files, applied, d.Ledger) {
-		out.Note(finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
-			Hintf("it may come from another branch; bring the file back before migrations contradict each other"))
-	}
-	pending := schema.Pending(d.Files, applied, d.Ledger)
+	id, applied, pending := now.ID, now.Applied, now.Pending
 	done := release.Migrated{Name: d.Name, ID: id}
 	if len(pending) == 0 {
 		m.Draft.Migrate(done)
@@ -77,6 +104,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
 		Hintf("to go back to it, and lose what was written since: %s", m.restore(d, id, done.Bookmark)))
 	out.Sayf("bookmark %s", done.Bookmark)
+	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
 	if len(applied) == 0 {
 		if err := ledger.Create(ctx); err != nil {
 			return remedy.For(err, "D1:Edit")
