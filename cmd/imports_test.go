@@ -36,13 +36,14 @@ var rooms = map[string][]string{
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 	"runner/outlook":    {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 
-	"checks/report":     {"runner/pipeline", "runner/finding"},
+	"checks/report":     {"runner/pipeline", "runner/preview", "runner/finding"},
 	"checks/actions":    {},
 	"checks/github":     {},
 	"checks/lane":       {},
 	"checks/markdown":   {"report", "runner/pipeline", "runner/finding"},
 	"checks/checkrun":   {"github", "lane", "markdown", "report", "runner/pipeline", "runner/finding"},
 	"checks/deployment": {"github", "lane", "runner/pipeline", "runner/release", "runner/finding"},
+	"checks/proposal":   {"markdown", "runner/preview", "runner/finding"},
 	"checks/summary":    {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 

@@ -8,4 +8,5 @@
 // overtaken are not sent. When the run ends, or is cancelled, no check run is left
 // open. What could not be shown is told at the end; when GitHub refuses check runs
 // as a whole, [Keeper.Refused] says so and the findings have to go elsewhere.
+// [Alone] is a single run for work that has no stages.
 package checkrun

@@ -180,7 +180,7 @@ func (r *row) output(f pipeline.Finished) github.Output {
 	}
 	o.Summary = b.String()
 	o.Text = r.details(found)
-	o.Annotations = r.annotations(found)
+	o.Annotations = annotations(r.keeper.Links, found)
 	return o
 }
 
@@ -198,22 +198,11 @@ func (r *row) details(found []finding.Finding) string {
 // levels are GitHub's words for severities.
 var levels = map[finding.Severity]string{finding.Error: "failure", finding.Warning: "warning", finding.Notice: "notice"}
 
-// annotations are the findings that have a line. Errors come first.
-func (r *row) annotations(found []finding.Finding) []github.Annotation {
+// heaviest are findings with errors first.
+func heaviest(found []finding.Finding) []finding.Finding {
 	sorted := slices.Clone(found)
 	slices.SortStableFunc(sorted, func(a, b finding.Finding) int { return int(b.Severity) - int(a.Severity) })
-	var all []github.Annotation
-	for _, f := range sorted {
-		if f.At.IsZero() {
-			continue
-		}
-		a := github.Annotation{Path: r.keeper.Links.Path(f.At), Level: levels[f.Severity], Title: f.Rule, Message: Message(f), Line: f.At.Line, EndLine: f.At.EndLine, Column: f.At.Column}
-		if f.At.EndColumn > 0 {
-			a.EndColumn = f.At.EndColumn - 1 // ours is exclusive
-		}
-		all = append(all, a)
-	}
-	return all
+	return sorted
 }
 
 // Message is a finding as an annotation says it: what is, what to look at, what to do.

@@ -3,5 +3,5 @@
 //
 // Whatever comes from outside, such as a message or a title, is escaped, so that it
 // can neither format nor mention nor break out of a table. The room asks nobody;
-// checkrun, summary and preview put its texts where they belong.
+// checkrun, summary and proposal put its texts where they belong.
 package markdown
