@@ -28,9 +28,7 @@ var cannotBegin = map[string]bool{
 // begun. What closes the gate is shown on GitHub at once, what does not with the plan.
 func (p *program) check(ctx context.Context, c stage.Check) (pipeline.Verdict, error) {
 	var found []finding.Finding
-	o, end := p.watch()
-	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}.Run(ctx, report.Redacted{To: pipeline.Observers{o, seen{&found}}, Redact: p.redact})
-	end()
+	verdict, err := p.watched(ctx, pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}, &found)
 	if err != nil {
 		return pipeline.Pending, err
 	}
@@ -40,6 +38,14 @@ func (p *program) check(ctx context.Context, c stage.Check) (pipeline.Verdict, e
 		p.face.before = found
 	}
 	return verdict, begun(found)
+}
+
+// watched runs a plan in front of the observer that the format asks for alone, and
+// adds what was found.
+func (p *program) watched(ctx context.Context, plan pipeline.Plan, found *[]finding.Finding) (pipeline.Verdict, error) {
+	o, end := p.watch()
+	defer end()
+	return plan.Run(ctx, report.Redacted{To: pipeline.Observers{o, seen{found}}, Redact: p.redact})
 }
 
 // begun says of some findings that nothing could be begun, if so.

@@ -14,6 +14,7 @@ import (
 // action; the command from INPUT_COMMAND.
 type flags struct {
 	Promote  promoteFlags     `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
+	Plan     planFlags        `cmd:"" help:"Show what promote would change now, and change nothing."`
 	Check    checkFlags       `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
 	Migrate  migrateFlags     `cmd:"" help:"Apply pending D1 migrations."`
 	Validate validateFlags    `cmd:"" help:"Ask every HTTP Worker for its health."`
@@ -58,12 +59,24 @@ type promoteFlags struct {
 	SkipBuild       bool          `help:"Leave install and build command out. Workers are still bundled."`
 	Worker          []string      `placeholder:"NAME" help:"Deploy this Worker only, and validate everything afterwards; repeatable."`
 	Bundler         string        `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
+	Plan            string        `placeholder:"DIGEST" help:"Change an environment only if it is as the plan of this digest saw it."`
 	Concurrency     int           `default:"4" help:"How many tasks of a stage run at once."`
 	Stages          string        `placeholder:"STAGES" help:"Run these stages only, such as build..smoke-staging; another job runs the others."`
 	ReleaseDir      string        `placeholder:"DIR" help:"The folder in which a release travels from one job to the next."`
 	Lock            string        `enum:"wait,refuse" default:"wait" help:"What to do while another release of an environment is under way, as its GitHub deployment says."`
 	LockTimeout     time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
 	RemoveWorkflows bool          `help:"Delete Workflows that the configuration no longer has, with their instances."`
+}
+
+type planFlags struct {
+	commonFlags
+	accountFlags
+	Env             string   `placeholder:"NAME" help:"staging, production or all; all is the default."`
+	SkipSecrets     bool     `help:"Plan a promotion that leaves secrets as they are on the account."`
+	SkipBuild       bool     `help:"Leave install and build command out. Workers are still bundled."`
+	Worker          []string `placeholder:"NAME" help:"Plan for this Worker only; repeatable."`
+	Bundler         string   `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
+	RemoveWorkflows bool     `help:"Plan a promotion that deletes Workflows that the configuration no longer has."`
 }
 
 type checkFlags struct {

@@ -68,6 +68,8 @@ func (p *program) main(ctx context.Context) int {
 func (p *program) commandOf(name string, f *flags) (func(context.Context) (pipeline.Verdict, error), commonFlags) {
 	type verdict = pipeline.Verdict
 	switch name {
+	case "plan":
+		return func(ctx context.Context) (verdict, error) { return p.planCommand(ctx, f.Plan) }, f.Plan.commonFlags
 	case "check":
 		return func(ctx context.Context) (verdict, error) { return p.checkCommand(ctx, f.Check) }, f.Check.commonFlags
 	case "migrate":
@@ -138,7 +140,7 @@ func (p *program) watch() (pipeline.Observer, func()) {
 }
 
 // titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke"}
+var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke"}
 
 // title is how this run is called on GitHub.
 func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }

@@ -130,6 +130,9 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	if err := selectStages(p.flags.Stages, p.steps); err != nil {
 		return err
 	}
+	if err := p.planned(); err != nil {
+		return err
+	}
 	if p.flags.DryRun {
 		return nil // it asks no account
 	}
@@ -180,7 +183,7 @@ func (p *promotion) plan() pipeline.Plan {
 		gates := p.gates(t)
 		// The first gate that is not skipped keeps other releases out.
 		if i := slices.IndexFunc(gates, func(s pipeline.Step) bool { return s.Skip == "" && !p.elsewhere(s.ID()) }); i >= 0 {
-			gates[i].Stage = stage.Guarded{Stage: gates[i].Stage, Env: t.Env, Lock: p.lock()}
+			gates[i].Stage = stage.Guarded{Stage: p.agreed(gates, i, t), Env: t.Env, Lock: p.lock()}
 		}
 		plan.Steps = append(plan.Steps, gates...)
 	}
@@ -202,25 +205,19 @@ func (p *promotion) build() stage.Build {
 // gates are the four steps of one environment. A deploy of some Workers is
 // validated by the health of all.
 func (p *promotion) gates(whole project.Target) []pipeline.Step {
-	t := whole
-	for _, narrow := range p.road.deploying {
-		if narrow.Env == t.Env {
-			t = narrow
-		}
-	}
+	t := p.narrowed(whole)
 	env, skip := t.Env, p.skipped(t.Env)
 	draft := release.NewDraft(p.release, p.commit, env, time.Now())
 	for _, e := range whole.Endpoints {
 		draft.Answer("https://" + e.Host)
 	}
-	f := p.fleets[env]
+	f, migrate, deploy := p.fleets[env], p.migrate(t), p.deploy(t)
+	migrate.Draft = draft
+	deploy.Fleet, deploy.Draft, deploy.Journal = f, draft, p.journal()
 	smoke := stage.Smoke{Probe: p.tools.probe, Target: whole, Scenario: p.road.project.Settings.Smoke, Redact: p.redact}
 	return []pipeline.Step{
-		{Env: env, Skip: first(skip, when(p.flags.SkipMigrations, "--skip-migrations")),
-			Stage: stage.Migrate{Client: p.tools.client, FS: p.road.project.FS(), Databases: t.Databases, Account: p.tools.account, Draft: draft}},
-		{Env: env, Skip: skip,
-			Stage: fleet.Deploy{Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf, Fleet: f, Draft: draft, Journal: p.journal(), Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows},
-			Undo:  fleet.PutBack{Client: p.tools.client, Target: t, Fleet: f}},
+		{Env: env, Skip: first(skip, when(p.flags.SkipMigrations, "--skip-migrations")), Stage: migrate},
+		{Env: env, Skip: skip, Stage: deploy, Undo: fleet.PutBack{Client: p.tools.client, Target: t, Fleet: f}},
 		{Env: env, Skip: skip, KeepGoing: true,
 			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: p.version(env), Redact: p.redact}},
 		{Env: env, Skip: first(skip, when(p.flags.SkipSmoke, "--skip-smoke"), smoke.Missing()), Stage: smoke},

@@ -76,7 +76,6 @@ func TestTheFirstPlanShowsEverythingAsNew(t *testing.T) {
 		"api var add ISSUER_KEY [] []", "api var add LIMITS [] []", "api var add MODE [] [one]",
 		"api add route api-staging.tminus.ink/v1/* [] []",
 		"api add crons  [] [0 3 * * *]",
-		"api add workers.dev  [] [off, preview URLs off]",
 		"api classes  v1 new sqlite classes: Graph",
 		"api lacks GOOGLE_CLIENT_ID", "api lacks GOOGLE_CLIENT_SECRET", "api lacks MS_CLIENT_ID", "api lacks MS_CLIENT_SECRET",
 		"api sets tags", "mcp sets tags",
@@ -84,11 +83,10 @@ func TestTheFirstPlanShowsEverythingAsNew(t *testing.T) {
 		"mcp binding add API [] [service tminus-api-staging]", "mcp binding add OUT [] [queue work-staging]",
 		"mcp add custom domain mcp-staging.tminus.ink [] []",
 		"mcp add queue consumer work-staging [] [batch size 5]",
-		"mcp add workers.dev  [] [off, preview URLs off]",
 		"registry-staging 0001_first.sql CREATE TABLE first (id INTEGER);",
 		"warning missing-secret",
 	)
-	if got, want := p.Count().String(), "2 of 2 Workers change, 1 migration, 2 routes, 4 other triggers, 1 class migration, 4 missing secrets"; got != want {
+	if got, want := p.Count().String(), "2 of 2 Workers change, 1 migration, 2 routes, 2 other triggers, 1 class migration"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/remedy"
@@ -78,7 +79,8 @@ func (l Look) worker(s sight, m fleet.Move, v cloudflare.Version) preview.Worker
 		w.Why = why(m, w)
 	}
 	for _, c := range s.Changes {
-		if c.Script == m.Script.Name {
+		unseen := w.Way == preview.New && c.Kind == live.KindWorkersDev && !m.Want.WorkersDev && !m.Want.Previews // it never was on
+		if c.Script == m.Script.Name && !unseen {
 			w.Triggers = append(w.Triggers, l.trigger(m, c))
 		}
 	}

@@ -86,7 +86,7 @@ func (c Count) String() string {
 	for _, part := range []struct {
 		n    int
 		word string
-	}{{c.Migrations, "migration"}, {c.Routes, "route"}, {c.Triggers - c.Routes, "other trigger"}, {c.Classes, "class migration"}, {c.Secrets, "missing secret"}} {
+	}{{c.Migrations, "migration"}, {c.Routes, "route"}, {c.Triggers - c.Routes, "other trigger"}, {c.Classes, "class migration"}} {
 		if part.n > 0 {
 			text = append(text, words(part.n, part.word))
 		}

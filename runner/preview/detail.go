@@ -29,9 +29,6 @@ func (w Worker) Details() []Detail {
 		all = append(all, Detail{Op: Change, What: "classes", Name: arrow(c.From, c.To), Text: strings.Join(c.Steps, "; ")})
 	}
 	for _, t := range w.Triggers {
-		if w.Way == New && t.Kind == "workers.dev" && strings.HasPrefix(t.To, "off") {
-			continue
-		}
 		all = append(all, Detail{Op: t.Op, What: t.Kind, Name: t.Subject, Text: t.text()})
 	}
 	if len(w.Settings) > 0 && w.Way != New {

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/outlook"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/preview"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// narrowed is an environment with the Workers that were asked for.
+func (p *promotion) narrowed(whole project.Target) project.Target {
+	for _, narrow := range p.road.deploying {
+		if narrow.Env == whole.Env {
+			return narrow
+		}
+	}
+	return whole
+}
+
+// migrate and deploy are the stages of an environment that change it, without
+// what they leave behind.
+func (p *promotion) migrate(t project.Target) stage.Migrate {
+	return stage.Migrate{Client: p.tools.client, FS: p.road.project.FS(), Databases: t.Databases, Account: p.tools.account}
+}
+
+func (p *promotion) deploy(t project.Target) fleet.Deploy {
+	return fleet.Deploy{
+		Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf,
+		Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows,
+	}
+}
+
+// look sees what these stages would change.
+func (p *promotion) look(t project.Target) outlook.Look {
+	return outlook.Look{Deploy: p.deploy(t), Migrate: p.migrate(t)}
+}
+
+// agreed is the gate with which an environment begins to change, closed if the
+// environment is not as the plan saw it. Where another job has begun to change it,
+// that job has compared.
+func (p *promotion) agreed(gates []pipeline.Step, i int, t project.Target) pipeline.Stage {
+	first := slices.IndexFunc(gates, func(s pipeline.Step) bool { return s.Skip == "" })
+	if name := gates[i].Stage.Name(); p.flags.Plan == "" || i != first || name != "migrate" && name != "deploy" {
+		return gates[i].Stage
+	}
+	digest, _ := preview.Of(p.flags.Plan, t.Env)
+	return outlook.Agreed{Stage: gates[i].Stage, Look: p.look(p.narrowed(t)), Digest: digest}
+}
+
+// planned refuses a digest that is none, or that says nothing of an environment
+// that would be changed.
+func (p *promotion) planned() error {
+	if p.flags.Plan == "" {
+		return nil
+	}
+	if !preview.Valid(p.flags.Plan) {
+		return finding.Errorf("bad-flag", finding.Position{}, "--plan: this is no digest of a plan").
+			Hintf("give it as plan prints it, or the output plan-digest: staging=sha256:…,production=sha256:…")
+	}
+	for _, t := range p.road.deploying {
+		changes := p.here("migrate-"+t.Env) || p.here("deploy-"+t.Env)
+		if _, ok := preview.Of(p.flags.Plan, t.Env); changes && !ok {
+			return finding.Errorf("bad-flag", finding.Position{}, "--plan: the plan says nothing of %s", t.Env).
+				Hintf("make the plan for all environments that are promoted, or promote with --env")
+		}
+	}
+	return nil
+}
