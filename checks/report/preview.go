@@ -74,7 +74,17 @@ func (s Style) database(w io.Writer, d preview.Database) {
 				fmt.Fprintf(w, "      %s\n", s.paint(dim, fmt.Sprintf("… %s more in %s", count(len(lines)-i, "line"), m.File)))
 				break
 			}
-			fmt.Fprintf(w, "      %s %s\n", s.paint(dim, "│"), strings.TrimRight(line, "\r"))
+			fmt.Fprintf(w, "      %s %s\n", s.paint(dim, "│"), printable(line))
 		}
 	}
+}
+
+// printable is a line of a file without what a terminal would obey.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, line)
 }

@@ -18,7 +18,7 @@ func TestAPreviewOnATerminal(t *testing.T) {
 			{Worker: "cron", Way: preview.Unchanged},
 			{Worker: "mcp", Way: preview.Unchanged, Triggers: []preview.Trigger{{Kind: "route", Op: preview.Remove, Subject: "mcp.tminus.ink/*"}}},
 		},
-		Databases: []preview.Database{{Name: "registry", Pending: []preview.Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: "CREATE TABLE x (\n  id INTEGER);\n" + strings.Repeat("-- more\n", sqlLines)}}}},
+		Databases: []preview.Database{{Name: "registry", Pending: []preview.Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: "CREATE \x1b\rTABLE x (\n  id INTEGER);\n" + strings.Repeat("-- more\n", sqlLines)}}}},
 	}}}
 	var out bytes.Buffer
 	WritePreview(&out, Style{}, p)

@@ -288,3 +288,21 @@ func TestWhatCheckFindsFailsThePlanWhichIsShownAllTheSame(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, text)
 	}
 }
+
+func TestNoSecretIsSaidEvenIfItStandsInTheFiles(t *testing.T) {
+	t.Parallel()
+	g := newGround(t)
+	defer g.silent()
+	g.onGitHub("checks:write", "pull-requests:write")
+	g.promote(0)
+	g.write("migrations/0002_leak.sql", "INSERT INTO first VALUES ('"+jwtSecret+"', '"+apiToken+"');\n")
+	g.write("workers/api/wrangler.toml", strings.ReplaceAll(planned["workers/api/wrangler.toml"], `MODE = "`, `PLAIN = "`+jwtSecret+`", OTHER = { x = "`+jwtSecret+`" }, MODE = "`))
+	for _, format := range []string{"text", "json"} {
+		if code, text := g.run("plan", "--format", format); code != 0 || !strings.Contains(text, "0002_leak.sql") || !strings.Contains(text, "PLAIN") {
+			t.Errorf("exit %d\n%s", code, text)
+		}
+	}
+	if text := g.hub.Comments(1)[0].Body; !strings.Contains(text, "INSERT INTO first VALUES ('***', '***');") {
+		t.Errorf("%s", text)
+	}
+}

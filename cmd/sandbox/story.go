@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,7 @@ func buildBinary(ctx context.Context, dir, name string) (string, error) {
 func (w *world) deployAction(ctx context.Context, binary string, args ...string) *exec.Cmd {
 	full := append([]string{}, args...)
 	full = append(full, "--project", w.dir)
-	if len(args) > 0 && args[0] != "status" && args[0] != "check" && args[0] != "migrate" {
+	if len(args) > 0 && !slices.Contains([]string{"plan", "status", "check", "migrate"}, args[0]) {
 		full = append(full, "--cacert", w.caFile())
 		for _, value := range w.resolve() {
 			full = append(full, "--resolve", value)
