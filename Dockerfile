@@ -12,9 +12,13 @@ FROM --platform=${BUILDPLATFORM:-linux/amd64} ${GO_IMAGE} AS source
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
-COPY . .
+COPY cmd cmd
+COPY runner runner
+COPY checks checks
 ENV CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false -mod=readonly"
 
+# A post-entrypoint is a path without arguments, so the post part of the action has
+# a name of its own.
 FROM source AS build
 ARG COMMAND=deploy-action
 ARG TARGETOS
@@ -23,7 +27,8 @@ ARG VERSION=dev
 RUN mkdir -p -m 1777 /root-of/tmp \
  && mkdir -p /root-of/etc/ssl/certs /root-of/usr/local/bin /data \
  && cp -L /etc/ssl/certs/ca-certificates.crt /root-of/etc/ssl/certs/ \
- && GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /root-of/usr/local/bin/ "./cmd/$COMMAND"
+ && GOOS=$TARGETOS GOARCH=$TARGETARCH go build -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /root-of/usr/local/bin/ "./cmd/$COMMAND" \
+ && ln -s "$COMMAND" "/root-of/usr/local/bin/$COMMAND-post"
 
 # The server that puts a failed release back; it keeps its queue in /data. It wants
 # --build-arg COMMAND=rollback-webhook, because builders without BuildKit go
@@ -72,18 +77,18 @@ RUN set -eu; \
     apt-get clean; \
     rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache
 # pnpm changes itself into the version of a project's packageManager field, and
-# corepack does that for yarn.
-ARG PNPM=10.34.9
+# corepack does that for yarn. It brings a pnpm of its own, which ours replaces.
 ARG COREPACK=0.34.7
-RUN npm install --global --ignore-scripts --no-audit --no-fund --no-update-notifier "pnpm@$PNPM" "corepack@$COREPACK" \
- && corepack enable yarn \
+ARG PNPM=10.34.9
+RUN npm install --global --force --ignore-scripts --no-audit --no-fund --no-update-notifier "corepack@$COREPACK" \
+ && npm install --global --force --ignore-scripts --no-audit --no-fund --no-update-notifier "pnpm@$PNPM" \
  && rm -rf /root/.npm /root/.cache /tmp/*
 # The workspace belongs to the runner's user, which git would not trust.
 ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0 \
     GIT_CONFIG_COUNT=1 \
     GIT_CONFIG_KEY_0=safe.directory \
     GIT_CONFIG_VALUE_0=*
-COPY --from=build /root-of/usr/local/bin/deploy-action /usr/local/bin/deploy-action
+COPY --from=build /root-of/usr/local/bin/ /usr/local/bin/
 ARG VERSION=dev
 ARG REVISION=
 LABEL org.opencontainers.image.title="deploy-action" \

@@ -35,11 +35,15 @@ start_engine() {
 # end_engine takes away what was made in an engine, and ends it if it is ours.
 end_engine() {
   if [ -z "$own_engine" ]; then
-    [ ${#made[@]} = 0 ] || docker rmi --force "${made[@]}" >/dev/null 2>&1 || true
+    [ -z "$view" ] || docker rm --force "$view" >/dev/null 2>&1
+    [ ${#made[@]} = 0 ] || docker rmi --force "${made[@]}" >/dev/null 2>&1
     return
   fi
-  kill "$own_engine" 2>/dev/null || return 0
-  wait "$own_engine" 2>/dev/null || true
+  docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null 2>&1
+  kill "$own_engine" 2>/dev/null
+  wait "$own_engine" 2>/dev/null
+  # It leaves the network of its containers mounted.
+  awk -v below="$tmp/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r | xargs --no-run-if-empty umount
 }
 
 # storage_driver finds out whether layers can lie over each other here. Otherwise

@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Base images and ours.
 
+view= # a container that sees the copy
+
 # base_images sees to it that the engine has what the Dockerfile starts from: from
 # a registry, or made here.
 base_images() {
@@ -85,6 +87,8 @@ node_tree() (
   tar -xzf npm-*.tgz --strip-components=1 -C "$d/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$d/bin/npm"
   ln -s ../lib/node_modules/npm/bin/npx-cli.js "$d/bin/npx"
+  # The real image has a yarn, which is in corepack's way.
+  ln -s /opt/yarn/bin/yarn "$d/bin/yarn"
   npm cache add --cache "$tmp/node/root/.npm" "pnpm@$(cd "$root" && default PNPM)" "corepack@$(cd "$root" && default COREPACK)"
   printf 'offline=true\nregistry=%s\n' "$(npm config get registry 2>/dev/null)" >"$d/etc/npmrc"
 ) 3>&2
@@ -94,23 +98,47 @@ node_tree() (
 go_tree() (
   set -e
   d=$tmp/go
-  mkdir -p "$d/usr/local/go" "$d/go/pkg/mod/cache"
+  mkdir -p "$d/usr/local/go" "$d/go/pkg/mod"
   tar -C "$(go env GOROOT)" --exclude=./api --exclude=./doc --exclude=./test --exclude=./misc --exclude='*_test.go' --exclude=testdata -cf - . |
     tar -C "$d/usr/local/go" -xf -
-  export GOMODCACHE=$tmp/modules GOFLAGS=-modcacherw
-  GOPROXY="file://$(GOMODCACHE='' go env GOMODCACHE)/cache/download,$(go env GOPROXY)" go mod download
-  mv "$tmp/modules/cache/download" "$d/go/pkg/mod/cache/download"
-  rm -rf "$tmp/modules"
+  # Zips of what go.mod names, and all that was ever read of other modules' go.mod.
+  go mod download -json | node -e '
+    for (const one of require("fs").readFileSync(0, "utf8").split(/^}$/m).slice(0, -1)) {
+      const zip = JSON.parse(one + "}").Zip;
+      if (zip) console.log(zip + "\n" + zip + "hash");
+    }' | sed "s|^$(go env GOMODCACHE)/||" >"$tmp/modules"
+  (cd "$(go env GOMODCACHE)" && find cache/download -name '*.mod' -o -name '*.info') >>"$tmp/modules"
+  tar -C "$(go env GOMODCACHE)" --files-from="$tmp/modules" -cf - | tar -C "$d/go/pkg/mod" -xf -
 )
 
-# build_image builds a stage of the Dockerfile as frame-STAGE. It is done in the
-# copy and with the engine's own builder, as act will do it, which then finds
-# everything done.
+# build_image builds a stage of the Dockerfile as frame-STAGE, with the engine's own
+# builder and from the files as a container sees them. act will do the same, and
+# find it done.
 build_image() {
   local at=$SECONDS
   made+=("frame-$1")
-  DOCKER_BUILDKIT=0 quiet timeout 420 docker build --target "$1" --tag "frame-$1" "$copy"
+  if [ -z "$view" ]; then view=$(docker create --volume "$copy:$copy" "$job_image" true 2>/dev/null); fi
+  DOCKER_BUILDKIT=0 quiet build_from_view "$1"
   say "$1: $(size "frame-$1"), built in $((SECONDS - at)) s"
+}
+
+build_from_view() {
+  docker cp "$view:$copy/." - | timeout 420 docker build --target "$1" --tag "frame-$1" -
+}
+
+# check_context looks at what the Docker client sends of a working copy to be built.
+check_context() {
+  made+=(frame-context)
+  mkdir -p "$copy/node_modules/nothing"
+  printf 'FROM scratch\nCOPY . /\n' >"$tmp/context.Dockerfile"
+  DOCKER_BUILDKIT=0 quiet docker build --file "$tmp/context.Dockerfile" --tag frame-context "$copy"
+  rmdir "$copy/node_modules/nothing" "$copy/node_modules"
+  local odd
+  odd=$(docker create frame-context none 2>/dev/null | tee "$tmp/context.id" | xargs -I{} docker export {} | tar --list |
+    grep -E '(^|/)(node_modules|testdata|\.git|[^/]*_test\.go)(/|$)' || true)
+  docker rm "$(cat "$tmp/context.id")" >/dev/null
+  [ -z "$odd" ] || fail ".dockerignore lets through: $(printf '%s' "$odd" | head -n 3)"
+  say "context: $(size frame-context)"
 }
 
 # size is that of an image in MB.

@@ -9,10 +9,6 @@ copy_repository() {
   git ls-files -z --cached --others --exclude-standard |
     while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
     tar --create --null --no-recursion --files-from=- | tar --extract --directory "$copy"
-  if [ ! -e "$copy/action.yml" ]; then
-    say "there is no action.yml: using testdata/frame/action.yml"
-    cp "$copy/testdata/frame/action.yml" "$copy/action.yml"
-  fi
   git -C "$copy" init --quiet --initial-branch=main
   git -C "$copy" add --all
   git -C "$copy" -c user.name=frame -c user.email=frame@localhost -c commit.gpgsign=false commit --quiet --message "A copy"
@@ -32,7 +28,7 @@ prepare_host() (
   npm install --silent --prefix "$tools" "$manager"
   ln -s node_modules/.bin "$tools/bin"
   cd "$tmp"
-  GOBIN=$tmp/bin GOFLAGS= go install "github.com/nektos/act@$act_version"
+  GOBIN=$tmp/bin go install "github.com/nektos/act@$act_version"
 )
 
 # start_sandbox starts the platforms, and puts what workflows need to reach them
@@ -60,16 +56,16 @@ end_sandbox() {
 # run_workflow runs testdata/frame/NAME.yml and judges how it ended.
 run_workflow() {
   local code=0 at=$SECONDS
+  made+=(act-dockeraction)
   start_sandbox
   rm -rf "$copy/.frame/noticed" "$copy/.frame/went-on"
-  (
-    cd "$copy"
-    # act keeps settings and caches in these folders.
-    HOME=$tmp/home XDG_CONFIG_HOME=$tmp/home XDG_CACHE_HOME=$tmp/home timeout --kill-after=20 180 "$tmp/bin/act" push \
-      --workflows "testdata/frame/$1.yml" --eventpath "$tmp/event.json" --platform "ubuntu-latest=$job_image" \
-      --pull=false --action-offline-mode --no-cache-server --bind --rm --network host --container-daemon-socket - \
-      --env-file "$tmp/env" --secret-file "$tmp/secrets"
-  ) >"$tmp/$1.log" 2>&1 || code=$?
+  # act keeps settings and caches in the home folder.
+  during env HOME="$tmp/home" XDG_CONFIG_HOME="$tmp/home" XDG_CACHE_HOME="$tmp/home" \
+    timeout --kill-after=20 240 "$tmp/bin/act" push --directory "$copy" \
+    --workflows "$copy/testdata/frame/$1.yml" --eventpath "$tmp/event.json" --platform "ubuntu-latest=$job_image" \
+    --pull=false --action-offline-mode --no-cache-server --bind --rm --network host --container-daemon-socket - \
+    --env-file "$tmp/env" --secret-file "$tmp/secrets" \
+    >"$tmp/$1.log" 2>&1 || code=$?
   show "$tmp/$1.log"
   case $1 in
     passes) [ "$code" = 0 ] || fail "the workflow exited with $code" ;;
@@ -79,6 +75,7 @@ run_workflow() {
       [ ! -e "$copy/.frame/went-on" ] || fail "a step ran behind the closed gate"
       ;;
   esac
+  [ "$(grep -c 'set-output:: verdict=' "$tmp/$1.log")" = 1 ] || fail "the post part of the action promoted again"
   node .ci/frame.d/checkruns.mjs "$tmp/reach.json" "$1" || fail "the check runs are not as they should be"
   end_sandbox
   say "$1: as it should, in $((SECONDS - at)) s"
