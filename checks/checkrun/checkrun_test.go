@@ -258,7 +258,6 @@ func TestARunOfTheSameCommitClosesWhatAKilledOneLeftOpen(t *testing.T) {
 	leave := func(run int64, attempt int) {
 		k := s.keeper(run, attempt)
 		_ = k.Observe(t.Context(), planned)
-		_ = k.Observe(t.Context(), pipeline.Started{Step: "build", Time: time.Now()})
 		k.tidied.Wait()
 		for _, r := range k.rows {
 			_ = r.lane.Wait(t.Context())

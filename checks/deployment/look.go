@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/runner/release"
 )
 
 // look is what GitHub said of an environment's deployments at one time.
@@ -19,6 +20,9 @@ type look struct {
 	// not retired.
 	open   []held
 	active []int64
+	// good is the newest of those that were good, reason why the newest rollback was made.
+	good   *release.Manifest
+	reason *release.Back
 	err    error
 }
 
@@ -91,9 +95,15 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 		return err
 	}
 	for i, d := range found {
+		if p, ours := ParsePayload(d.Payload); ours && p.Manifest.Back != nil && l.reason == nil {
+			l.reason = p.Manifest.Back
+		}
 		switch states[i] {
 		case github.Success:
 			l.active = append(l.active, d.ID)
+			if p, _ := ParsePayload(d.Payload); l.good == nil && p.Manifest.Back == nil {
+				l.good = &p.Manifest
+			}
 		case github.Queued, github.InProgress, "pending":
 			p, _ := ParsePayload(d.Payload)
 			l.open = append(l.open, held{id: d.ID, release: p.Release, run: p.Run, alive: k.alive(ctx, p.Run, d.Created)})
@@ -109,7 +119,8 @@ func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
 	case r.ID == 0:
 		return young
 	case r.ID == k.Run.ID:
-		return r.Attempt == k.Run.Attempt
+		// What this very job made before is behind it.
+		return r.Attempt == k.Run.Attempt && r.Job != k.Run.Job
 	}
 	run, err := k.Client.WorkflowRun(ctx, r.ID)
 	if refusal, denied := github.Denied(err); denied && refusal.Status == 404 {

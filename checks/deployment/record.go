@@ -112,7 +112,7 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
-	id, err = k.Client.CreateDeployment(ctx, github.Deployment{SHA: k.SHA, Task: TaskDeploy, Environment: m.Environment, Description: describe(m), Payload: raw})
+	id, err = k.Client.CreateDeployment(ctx, github.Deployment{SHA: k.SHA, Task: task(m), Environment: m.Environment, Description: describe(m), Payload: raw})
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,18 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	return nil
 }
 
+// task says whether a release goes forward or back.
+func task(m release.Manifest) string {
+	if m.Back != nil {
+		return TaskRollback
+	}
+	return TaskDeploy
+}
+
 func describe(m release.Manifest) string {
+	if m.Back != nil {
+		return fmt.Sprintf("Rollback %s, takes back release %s", m.Release, m.Back.From)
+	}
 	changed := 0
 	for _, w := range m.Workers {
 		if !w.Unchanged {

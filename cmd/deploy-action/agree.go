@@ -31,7 +31,17 @@ func (p *promotion) migrate(t project.Target) stage.Migrate {
 func (p *promotion) deploy(t project.Target) fleet.Deploy {
 	return fleet.Deploy{
 		Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf,
-		Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows,
+		Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows, Why: p.whyTaken(t.Env),
+	}
+}
+
+// whyTaken tells the reason for which a release was taken back, as far as GitHub has it.
+func (p *promotion) whyTaken(env string) func(string) string {
+	return func(release string) string {
+		if p.face == nil || p.face.deployments == nil {
+			return ""
+		}
+		return p.face.deployments.Why(env, release)
 	}
 }
 

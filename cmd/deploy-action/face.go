@@ -128,6 +128,16 @@ func (f *face) keep(name string) {
 	}
 }
 
+// keeper makes the keeper of deployments. Lose ends the run when another release
+// turns out to have been first.
+func (f *face) keeper(urls map[string]string, lock deployment.Policy, lose func(error)) *deployment.Keeper {
+	w := f.where
+	return &deployment.Keeper{
+		Client: f.client, SHA: w.SHA, URLs: urls, Lose: lose, Lock: lock,
+		Run: deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
+	}
+}
+
 // onCancel closes what is open on GitHub as soon as the run is cancelled, while
 // what is under way is still being put back.
 func (f *face) onCancel(ctx context.Context) func() {

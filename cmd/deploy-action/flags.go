@@ -21,7 +21,9 @@ type flags struct {
 	Smoke    smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
 	Version  kong.VersionFlag `help:"Print the version of the program."`
 
-	Status statusFlags `cmd:"" help:"Show which version serves where, since when, and from which release."`
+	Rollback    rollbackFlags    `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
+	ReleaseHold releaseHoldFlags `cmd:"" help:"Let an environment have again what it was taken back from."`
+	Status      statusFlags      `cmd:"" help:"Show which version serves where, since when, and from which release."`
 }
 
 // commonFlags belong to every command.
@@ -65,6 +67,7 @@ type promoteFlags struct {
 	ReleaseDir      string        `placeholder:"DIR" help:"The folder in which a release travels from one job to the next."`
 	Lock            string        `enum:"wait,refuse" default:"wait" help:"What to do while another release of an environment is under way, as its GitHub deployment says."`
 	LockTimeout     time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
+	OnFailure       string        `enum:"rollback,stop" default:"rollback" help:"What to do when a gate closes behind the traffic of an environment, as far as the policy of tminus.yaml has it rolled back."`
 	RemoveWorkflows bool          `help:"Delete Workflows that the configuration no longer has, with their instances."`
 }
 
@@ -77,6 +80,30 @@ type planFlags struct {
 	Worker          []string `placeholder:"NAME" help:"Plan for this Worker only; repeatable."`
 	Bundler         string   `enum:"auto,esbuild,wrangler" default:"auto" help:"Who bundles: esbuild in this process, the project's wrangler, or whichever can."`
 	RemoveWorkflows bool     `help:"Plan a promotion that deletes Workflows that the configuration no longer has."`
+}
+
+type rollbackFlags struct {
+	commonFlags
+	accountFlags
+	probeFlags
+	Env          string        `default:"production" placeholder:"NAME" help:"staging or production."`
+	Worker       []string      `placeholder:"NAME" help:"Bring this Worker back only, and validate everything afterwards; repeatable."`
+	Release      string        `placeholder:"ID" help:"The release to go back to; the last good one when not given."`
+	To           string        `placeholder:"VERSION" help:"The version to go back to, of one Worker."`
+	Reason       string        `placeholder:"TEXT" help:"Why, for the record and for whoever is refused by the hold."`
+	DryRun       bool          `help:"Prove that it can be done and change nothing."`
+	ForceSecrets bool          `help:"Bring versions back although secrets have changed since."`
+	Partial      bool          `help:"Bring back what can be, although something else cannot."`
+	SkipSmoke    bool          `help:"Leave the smoke tests out. Health checks still run."`
+	Lock         string        `enum:"wait,refuse" default:"wait" help:"What to do while a release of the environment is under way, as its GitHub deployment says."`
+	LockTimeout  time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
+}
+
+type releaseHoldFlags struct {
+	commonFlags
+	accountFlags
+	Env    string `default:"production" placeholder:"NAME" help:"staging or production."`
+	Reason string `placeholder:"TEXT" help:"Why the hold is lifted, for the record."`
 }
 
 type checkFlags struct {

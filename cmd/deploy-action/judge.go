@@ -39,14 +39,14 @@ func (v verdicts) Observe(_ context.Context, e pipeline.Event) error {
 
 // aftermath says of each environment whose traffic was moved and that did not
 // pass all its gates what serves there now.
-func (p *promotion) aftermath(ended map[string]pipeline.Finished) {
+func (p *promotion) aftermath(ended map[string]pipeline.Finished, taken map[string]bool) {
 	for _, t := range p.road.deploying {
 		open := true
 		for _, s := range p.gates(t) {
 			v := ended[s.ID()].Verdict
 			open = open && (v == pipeline.Passed || v == pipeline.Skipped)
 		}
-		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 && !open {
+		if moved := p.fleets[t.Env].Moved(); len(moved) > 0 && !open && !taken[t.Env] {
 			p.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves release %s on %s, and it did not pass all gates", t.Env, p.release, strings.Join(moved, ", ")).
 				Hintf("deploy-action status --env %s shows what serves; the record of what was there before is %s", t.Env, p.folder().Path(t.Env))})
 		}

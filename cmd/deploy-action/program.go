@@ -78,6 +78,10 @@ func (p *program) commandOf(name string, f *flags) (func(context.Context) (pipel
 		return func(ctx context.Context) (verdict, error) { return p.validateCommand(ctx, f.Validate) }, f.Validate.commonFlags
 	case "smoke":
 		return func(ctx context.Context) (verdict, error) { return p.smokeCommand(ctx, f.Smoke) }, f.Smoke.commonFlags
+	case "rollback":
+		return func(ctx context.Context) (verdict, error) { return p.rollbackCommand(ctx, f.Rollback) }, f.Rollback.commonFlags
+	case "release-hold":
+		return func(ctx context.Context) (verdict, error) { return p.releaseHoldCommand(ctx, f.ReleaseHold) }, f.ReleaseHold.commonFlags
 	case "status":
 		return func(ctx context.Context) (verdict, error) { return p.statusCommand(ctx, f.Status) }, f.Status.commonFlags
 	}
@@ -140,7 +144,7 @@ func (p *program) watch() (pipeline.Observer, func()) {
 }
 
 // titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke"}
+var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "release-hold": "Hold"}
 
 // title is how this run is called on GitHub.
 func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }

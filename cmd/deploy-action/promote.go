@@ -81,13 +81,13 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 	p.show(lose)
 	verdict, err := p.program.run(ctx, p.plan(), verdicts(ended))
 	if verdict != pipeline.Pending {
-		p.aftermath(ended)
 		if err := p.send(ended); err != nil {
 			verdict = pipeline.Failed
 			p.tell(finding.From(finding.Errorf("release-dir", finding.Position{}, "the release could not be kept for the next job: %s", err).
 				Hintf("make %s writable and run again", p.flags.ReleaseDir), "", finding.Position{}))
 		}
 		p.outputs(verdict)
+		p.aftermath(ended, p.takeBack(ctx, ended))
 	}
 	if err != nil && verdict != pipeline.Pending {
 		fmt.Fprintf(p.err, "could not be reported: %s\n", p.redact(err.Error()))

@@ -24,12 +24,7 @@ func (p *promotion) show(lose func(error)) {
 	if f.client == nil {
 		return
 	}
-	w := f.where
-	f.deployments = &deployment.Keeper{
-		Client: f.client, SHA: w.SHA, URLs: p.urls(), Lose: lose,
-		Run:  deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
-		Lock: deployment.Policy{Refuse: p.flags.Lock == "refuse", Patience: p.flags.LockTimeout},
-	}
+	f.deployments = f.keeper(p.urls(), deployment.Policy{Refuse: p.flags.Lock == "refuse", Patience: p.flags.LockTimeout}, lose)
 	if p.received == nil {
 		return
 	}

@@ -30,11 +30,14 @@ func buildBinary(ctx context.Context, dir, name string) (string, error) {
 	return binary, nil
 }
 
+// probing are the commands that ask Workers, and have to be told where they are.
+var probing = []string{"promote", "validate", "smoke", "rollback"}
+
 // deployAction is the real program, ready to be run against a world.
 func (w *world) deployAction(ctx context.Context, binary string, args ...string) *exec.Cmd {
 	full := append([]string{}, args...)
 	full = append(full, "--project", w.dir)
-	if len(args) > 0 && !slices.Contains([]string{"plan", "status", "check", "migrate"}, args[0]) {
+	if len(args) > 0 && slices.Contains(probing, args[0]) {
 		full = append(full, "--cacert", w.caFile())
 		for _, value := range w.resolve() {
 			full = append(full, "--resolve", value)

@@ -33,6 +33,9 @@ type Deploy struct {
 	// RemoveWorkflows deletes workflows that the configuration no longer has, with
 	// their instances. Without it they are left alone and told.
 	RemoveWorkflows bool
+	// Why tells the reason for which a release was taken back, with a blank or a comma
+	// before it; nil if nobody knows.
+	Why func(release string) string
 }
 
 // Name implements pipeline.Stage.

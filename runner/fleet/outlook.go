@@ -81,7 +81,7 @@ func (d Deploy) look(ctx context.Context) (*live.Account, []*move, []finding.Fin
 			charted[s.Name] = m
 		}
 	}
-	return a, all, append(found, d.inTheWay(a, all)...), nil
+	return a, all, append(append(found, d.inTheWay(a, all)...), d.held(all)...), nil
 }
 
 // plan gathers what is known of one script.

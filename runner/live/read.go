@@ -60,7 +60,9 @@ type Script struct {
 	// Listed is the script as the account lists it.
 	Listed cloudflare.Script
 	// Serving is the newest deployment; zero when there is none.
-	Serving  cloudflare.Deployment
+	Serving cloudflare.Deployment
+	// History are all deployments that the account still lists, the newest first.
+	History  []cloudflare.Deployment
 	Triggers release.Triggers
 }
 
@@ -185,7 +187,7 @@ func (r *reader) script(name string) {
 	r.unlessMissing(func() error {
 		all, err := r.c.Deployments(r.ctx, name)
 		if err == nil && len(all) > 0 {
-			one.Serving = all[0]
+			one.Serving, one.History = all[0], all
 		}
 		return err
 	})

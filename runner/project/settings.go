@@ -29,6 +29,8 @@ type Settings struct {
 	Health  Health
 	Smoke   Smoke
 	Waivers []Waiver
+	// Rollback is what is done about a release that fails.
+	Rollback Rollback
 	// Warnings are keys that nothing reads.
 	Warnings []finding.Finding
 }
@@ -64,10 +66,10 @@ var defaultSecrets = []Secret{
 	{Name: "MS_CLIENT_SECRET", Workers: []string{"api", "oauth"}},
 }
 
-var settingsKeys = strings.Fields("workers build order secrets health smoke waive")
+var settingsKeys = strings.Fields("workers build order secrets health smoke waive rollback")
 
 func loadSettings(fsys fs.FS) (Settings, error) {
-	s := Settings{Secrets: defaultSecrets, Health: Health{Path: "/health", Timeout: time.Minute}, Smoke: defaultSmoke()}
+	s := Settings{Secrets: defaultSecrets, Health: Health{Path: "/health", Timeout: time.Minute}, Smoke: defaultSmoke(), Rollback: defaultRollback()}
 	src, err := fs.ReadFile(fsys, SettingsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -105,6 +107,9 @@ func (r *settingsReader) read(root *document.Node, s *Settings) {
 	}
 	if n := r.Table(root, "smoke"); n != nil {
 		s.Smoke = r.smoke(n, s.Smoke)
+	}
+	if n := r.Table(root, "rollback"); n != nil {
+		s.Rollback = r.rollback(n, s.Rollback)
 	}
 	for _, n := range r.Tables(root, "waive") {
 		s.Waivers = append(s.Waivers, r.waiver(n))

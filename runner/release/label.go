@@ -25,6 +25,11 @@ func ID(now time.Time, commit string) string {
 type Label struct {
 	Release string
 	Digest  string // of code and configuration
+	// From is the release that was taken back when this one came to serve again;
+	// empty when it was deployed the first time.
+	From string
+	// Strict: the environment is held against every release, not only against From.
+	Strict bool
 }
 
 // digestLength is how many hex digits of a digest fit into a label beside the
@@ -33,7 +38,13 @@ const digestLength = 32
 
 // String writes the label, at most 100 bytes, which every version of the API keeps.
 func (l Label) String() string {
-	return fmt.Sprintf("release %s %s", l.Release, Short(l.Digest))
+	text := fmt.Sprintf("release %s %s", l.Release, Short(l.Digest))
+	if l.From != "" && l.Strict {
+		text += " !" + l.From
+	} else if l.From != "" {
+		text += " <" + l.From
+	}
+	return text
 }
 
 // Short is a digest as a label holds it.
@@ -45,7 +56,7 @@ func Short(digest string) string {
 	return "sha256:" + hex[:min(len(hex), digestLength)]
 }
 
-var label = regexp.MustCompile(`^release (\S{1,60}) (sha256:[0-9a-f]{32})$`)
+var label = regexp.MustCompile(`^release (\S{1,60}) (sha256:[0-9a-f]{32})(?: ([<!])(\S{1,60}))?$`)
 
 // ParseLabel reads a message back. A message of somebody else gives false.
 func ParseLabel(message string) (Label, bool) {
@@ -53,7 +64,7 @@ func ParseLabel(message string) (Label, bool) {
 	if m == nil {
 		return Label{}, false
 	}
-	return Label{Release: m[1], Digest: m[2]}, true
+	return Label{Release: m[1], Digest: m[2], From: m[4], Strict: m[3] == "!"}, true
 }
 
 // Brief is enough of a version's id for a person to tell two apart.

@@ -24,6 +24,18 @@ type Manifest struct {
 	Workers     []Placed   `json:"workers"`
 	Databases   []Migrated `json:"databases,omitempty"`
 	Endpoints   []string   `json:"endpoints,omitempty"` // URLs that answer for the environment
+	// Back is set when the release brings an earlier one back.
+	Back *Back `json:"back,omitempty"`
+}
+
+// Back says what a rollback took back, and why.
+type Back struct {
+	From   string `json:"from"`         // the release that was taken back
+	To     string `json:"to,omitempty"` // the release that serves again; empty for what was there before From
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"` // who asked for it
+	// Strict holds the environment against every release until it is released.
+	Strict bool `json:"strict,omitempty"`
 }
 
 // Placed is one script of a release.

@@ -1,0 +1,119 @@
+package deployment
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/runner/release"
+)
+
+// Record is a release as GitHub has it.
+type Record struct {
+	ID int64
+	Payload
+	// Good: it passed its gates at some time.
+	Good bool
+	// State is the last that was said of it.
+	State string
+}
+
+// kept is how many deployments of an environment are looked through.
+const kept = 100
+
+// asked is for how many of them GitHub is asked what was said of them.
+const asked = 12
+
+// Records are the newest releases of an environment, the newest first. Of those
+// beyond the first dozen it is not known whether they were good.
+func Records(ctx context.Context, c *github.Client, env string) ([]Record, error) {
+	found, err := c.Deployments(ctx, url.Values{"environment": {env}}, kept)
+	if err != nil {
+		return nil, err
+	}
+	var all []Record
+	for _, d := range found {
+		if p, ours := ParsePayload(d.Payload); ours && p.Environment == env {
+			all = append(all, Record{ID: d.ID, Payload: p})
+		}
+	}
+	group, asking := errgroup.WithContext(ctx)
+	for i := range all[:min(len(all), asked)] {
+		group.Go(func() error {
+			said, err := c.Statuses(asking, all[i].ID)
+			if len(said) > 0 {
+				all[i].State = said[0].State
+			}
+			all[i].Good = slices.ContainsFunc(said, func(s github.Status) bool { return s.State == github.Success })
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// Back finds among the records the release to be taken back, the newest, and the
+// one to go back to: the last good one before it that was not taken back itself, or
+// the one with the given name. The second is nil when there is none.
+func Back(all []Record, to string) (from, good *release.Manifest, err error) {
+	taken := map[string]bool{}
+	for _, r := range all {
+		if r.Manifest.Back != nil {
+			taken[r.Manifest.Back.From] = true
+		}
+	}
+	for i, r := range all {
+		switch {
+		case r.Manifest.Back != nil:
+		case from == nil:
+			from = &all[i].Manifest
+			if to == from.Release {
+				return nil, nil, fmt.Errorf("release %s is the newest; there is nothing to take back", to)
+			}
+		case to != "" && r.Release == to, to == "" && r.Good && !taken[r.Release]:
+			return from, &all[i].Manifest, nil
+		}
+	}
+	if to != "" {
+		return nil, nil, fmt.Errorf("there is no record of release %s among the %d newest", to, len(all))
+	}
+	return from, nil, nil
+}
+
+// LastGood is the release that an environment was good on when the run looked,
+// without this run's own.
+func (k *Keeper) LastGood(env string) (release.Manifest, bool) {
+	l := k.seen(k.at(env))
+	if l == nil || !l.over() || l.good == nil {
+		return release.Manifest{}, false
+	}
+	return *l.good, true
+}
+
+// Why is the reason for which a release was taken back, as far as GitHub has it.
+func (k *Keeper) Why(env, from string) string {
+	l := k.seen(k.at(env))
+	if l == nil || !l.over() || l.reason == nil || l.reason.From != from {
+		return ""
+	}
+	text := ""
+	if l.reason.By != "" {
+		text += ", asked for by " + l.reason.By
+	}
+	if l.reason.Reason != "" {
+		text += fmt.Sprintf(", because %q", l.reason.Reason)
+	}
+	return text
+}
+
+// Lifted says of the newest rollback of an environment that its hold was lifted.
+func Lifted(ctx context.Context, c *github.Client, env, words string) error {
+	found, err := c.Deployments(ctx, url.Values{"environment": {env}, "task": {TaskRollback}}, 1)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return c.SetStatus(ctx, found[0].ID, github.Status{State: github.Success, Description: words})
+}

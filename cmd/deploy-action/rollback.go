@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/summary"
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/rollback"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// bring is one rollback, asked for by a person or by a gate that closed.
+type bring struct {
+	*program
+	flags    rollbackFlags
+	settings project.Settings
+	whole    project.Target // the environment
+	target   project.Target // the Workers of it that are meant
+	dir      string
+	client   *cloudflare.Client
+	known    *rollback.Return
+	commit   string
+	byHand   bool // not by a gate of a promotion
+
+	way      *rollback.Way
+	recorded recorded
+}
+
+// rollbackCommand is the command rollback.
+func (p *program) rollbackCommand(ctx context.Context, f rollbackFlags) (pipeline.Verdict, error) {
+	b, err := p.bringing(ctx, f)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	if err := b.find(ctx); err != nil {
+		return pipeline.Pending, err
+	}
+	return b.run(ctx)
+}
+
+// bringing finds out which Workers of which environment are meant.
+func (p *program) bringing(ctx context.Context, f rollbackFlags) (*bring, error) {
+	loaded, dir, all, err := p.open(f.Env)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) != 1 {
+		return nil, finding.Errorf("bad-flag", finding.Position{}, "a rollback is of one environment").Hintf("say --env production or --env staging")
+	}
+	b := &bring{program: p, flags: f, settings: loaded.Settings, whole: all[0], dir: dir, byHand: true, way: &rollback.Way{}, recorded: recorded{}}
+	if b.target, err = all[0].Only(f.Worker...); err != nil {
+		return nil, err
+	}
+	b.commit = commit(ctx, dir, p.lookup)
+	b.client, _, err = p.client(f.accountFlags, all)
+	return b, err
+}
+
+// find finds the way back in the records: GitHub's, else the workspace's. Where
+// there is none, the labels on Cloudflare will tell.
+func (b *bring) find(ctx context.Context) error {
+	if b.flags.To != "" {
+		if len(b.flags.Worker) != 1 || len(b.target.Scripts) != 1 || b.flags.Release != "" {
+			return finding.Errorf("bad-flag", finding.Position{}, "--to names a version, which belongs to one Worker").
+				Hintf("give --worker NAME with it, and no --release")
+		}
+		s := b.target.Scripts[0]
+		r := rollback.Version(b.whole.Env, s.Name, b.flags.To, s.At())
+		b.known = &r
+		return nil
+	}
+	if b.face != nil && b.face.client != nil {
+		all, err := deployment.Records(ctx, b.face.client, b.whole.Env)
+		if err == nil && len(all) > 0 {
+			return b.among(all)
+		}
+		if err != nil {
+			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", err).
+				Hintf("give the job the permission deployments: write; the labels on Cloudflare are used in their place")})
+		}
+	}
+	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
+	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
+		return nil
+	}
+	if err == nil && b.newest(ctx, m.Release) {
+		r := rollback.Undo(m)
+		r.Source = "the record in the workspace"
+		b.known = &r
+	}
+	return err
+}
+
+// newest tells whether a record of the workspace is of the release that was
+// deployed last, from wherever.
+func (b *bring) newest(ctx context.Context, name string) bool {
+	for _, s := range b.target.Scripts {
+		all, err := b.client.Deployments(ctx, s.Name)
+		if err != nil || len(all) == 0 {
+			continue
+		}
+		if l, ok := release.ParseLabel(all[0].Message()); ok && max(l.Release, l.From) > name {
+			return false
+		}
+	}
+	return true
+}
+
+// among chooses among GitHub's records.
+func (b *bring) among(all []deployment.Record) error {
+	from, good, err := deployment.Back(all, b.flags.Release)
+	if err != nil {
+		return finding.Errorf("no-record", finding.Position{}, "%s", err).Hintf("the deployments of %s on GitHub show which there are", b.whole.Env)
+	}
+	if from == nil {
+		return nil
+	}
+	r := rollback.Undo(*from)
+	if good != nil {
+		r = rollback.To(*from, *good)
+	}
+	b.known = &r
+	return nil
+}
+
+// run proves the way back, goes it, and asks the environment whether it is well.
+func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
+	prober, err := b.prober(b.flags.probeFlags)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	b.show(lose)
+	s := rollback.Stage{
+		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
+		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Journal: b.journal(), Manifest: b.manifest(),
+	}
+	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{{Env: b.whole.Env, KeepGoing: true, Stage: stage.Guarded{Stage: s, Env: b.whole.Env, Lock: b.lock()}, Undo: undo(s)}}}
+	if !b.flags.DryRun {
+		health := stage.Health{Probe: prober, Target: b.whole, Path: b.settings.Health.Path, Patience: b.flags.patience(b.settings), Version: b.way.Version, Redact: b.redact}
+		smoke := stage.Smoke{Probe: prober, Target: b.whole, Scenario: b.settings.Smoke, Redact: b.redact}
+		plan.Steps = append(plan.Steps,
+			pipeline.Step{Env: b.whole.Env, KeepGoing: true, Stage: health},
+			pipeline.Step{Env: b.whole.Env, Stage: smoke, Skip: first(when(b.flags.SkipSmoke, "--skip-smoke"), smoke.Missing())})
+	}
+	ended := map[string]pipeline.Finished{}
+	verdict, err := b.program.run(ctx, plan, verdicts(ended))
+	b.after(verdict, ended)
+	return verdict, err
+}
+
+// undo is what makes a rollback whole again that came to a stop half-way.
+func undo(s rollback.Stage) pipeline.Stage {
+	if s.Prove {
+		return nil
+	}
+	return rollback.Forward{Stage: s}
+}
+
+// after says what a rollback that did not verify means, and tells later steps.
+func (b *bring) after(verdict pipeline.Verdict, ended map[string]pipeline.Finished) {
+	env := b.whole.Env
+	if ended["rollback-"+env].Verdict == pipeline.Passed && verdict != pipeline.Passed && !b.flags.DryRun {
+		b.tell([]finding.Finding{finding.Errorf("rollback-unverified", finding.Position{}, "%s was rolled back and is still not well", env).
+			Hintf("look at what failed above; deploy-action status --env %s shows what serves", env)})
+	}
+	if b.face == nil {
+		return
+	}
+	back := b.way.Back()
+	b.face.output("rolled-back-from", back.From)
+	b.face.output("rolled-back-to", back.To)
+	if b.byHand {
+		b.face.output("verdict", verdict.String())
+	}
+}
+
+// manifest is the record of the rollback, without its Workers.
+func (b *bring) manifest() release.Manifest {
+	by := ""
+	if b.face != nil {
+		by = b.face.where.Actor
+	}
+	m := release.NewDraft(release.ID(time.Now(), b.commit)+"-rollback", b.commit, b.whole.Env, time.Now()).Manifest()
+	m.Back = &release.Back{Reason: b.redact(b.flags.Reason), By: by, Strict: b.settings.Rollback.Strict}
+	for _, e := range b.whole.Endpoints {
+		m.Endpoints = append(m.Endpoints, "https://"+e.Host)
+	}
+	return m
+}
+
+// journal keeps the rollback in the workspace, and on GitHub where there is one.
+func (b *bring) journal() release.Journal {
+	all := release.Journals{release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "rollbacks")}, b.recorded}
+	if b.face != nil && b.face.deployments != nil {
+		all = append(all, b.face.deployments)
+	}
+	return all
+}
+
+func (b *bring) lock() release.Lock {
+	if b.face == nil || b.face.deployments == nil || b.flags.DryRun {
+		return nil
+	}
+	return b.face.deployments
+}
+
+// show makes what GitHub sees of it.
+func (b *bring) show(lose func(error)) {
+	f := b.face
+	if f == nil {
+		return
+	}
+	f.before, f.found = nil, nil
+	f.page = &summary.Summary{Name: "Rollback of " + b.whole.Env, Environments: b.environments}
+	if f.client == nil {
+		return
+	}
+	url := ""
+	for _, e := range b.whole.Endpoints {
+		if url == "" || e.Worker == b.settings.Smoke.Worker {
+			url = "https://" + e.Host
+		}
+	}
+	f.deployments = f.keeper(map[string]string{b.whole.Env: url}, deployment.Policy{Refuse: b.flags.Lock == "refuse", Patience: b.flags.LockTimeout}, lose)
+}
+
+func (b *bring) environments() []summary.Environment {
+	m, ok := b.recorded[b.whole.Env]
+	if !ok {
+		return nil
+	}
+	return []summary.Environment{{Name: b.whole.Env, Manifest: m, Serving: b.way.Serves, Record: b.face.record(b.whole.Env)}}
+}
+
+// releaseHoldCommand is the command release-hold: what was taken back may be
+// deployed again. The versions that serve stay the same.
+func (p *program) releaseHoldCommand(ctx context.Context, f releaseHoldFlags) (pipeline.Verdict, error) {
+	_, _, all, err := p.open(f.Env)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	if len(all) != 1 || f.Reason == "" {
+		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "a hold is lifted for one environment, with a reason").
+			Hintf("say --env production --reason and why")
+	}
+	client, _, err := p.client(f.accountFlags, all)
+	if err != nil {
+		return pipeline.Pending, err
+	}
+	verdict, err := p.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: f.Env, KeepGoing: true, Stage: rollback.Lift{Client: client, Target: all[0]}}}})
+	if err == nil && verdict == pipeline.Passed && p.face != nil && p.face.client != nil {
+		err = deployment.Lifted(ctx, p.face.client, f.Env, fmt.Sprintf("Hold lifted by %s: %s", first(p.face.where.Actor, "somebody"), p.redact(f.Reason)))
+		p.face.lost(redacted(err, p.redact))
+		err = nil
+	}
+	return verdict, err
+}
