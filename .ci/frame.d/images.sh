@@ -123,7 +123,7 @@ build_image() {
 }
 
 build_from_view() {
-  docker cp "$view:$copy/." - | timeout 420 docker build --target "$1" --tag "frame-$1" -
+  docker cp "$view:$copy/." - | timeout 600 docker build --target "$1" --tag "frame-$1" -
 }
 
 # check_context looks at what the Docker client sends of a working copy to be built.

@@ -81,5 +81,5 @@ run_workflow() {
   say "$1: as it should, in $((SECONDS - at)) s"
 }
 
-# show prints a log of act without what it says of every container.
-show() { sed -E '/level=(info|warning)|☁|🐳|^\s*$/d' "$1" | tail -n "${FRAME_LINES:-60}"; }
+# show prints a log of act without what it says of containers and the summary.
+show() { grep -E '^(\[|Error)' "$1" | grep -vE '🐳|☁|⚙' | tail -n "${FRAME_LINES:-70}"; }
