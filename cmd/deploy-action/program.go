@@ -148,7 +148,7 @@ func (p *program) watch() (pipeline.Observer, func()) {
 }
 
 // titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "release-hold": "Hold"}
+var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "recovery": "Recovery", "release-hold": "Hold"}
 
 // title is how this run is called on GitHub.
 func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }

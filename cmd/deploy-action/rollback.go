@@ -235,6 +235,7 @@ func (b *bring) show(lose func(error)) {
 		}
 	}
 	f.deployments = f.keeper(map[string]string{b.whole.Env: url}, deployment.Policy{Refuse: b.flags.Lock == "refuse", Patience: b.flags.LockTimeout}, lose)
+	f.deployments.Settles = !b.flags.DryRun
 }
 
 func (b *bring) environments() []summary.Environment {

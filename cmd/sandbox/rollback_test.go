@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tminus/deploy-action/checks/fakegithub"
 )
 
 // command runs another command of the program as a step of a new job.
@@ -202,5 +204,44 @@ func TestARollbackByHandIsDoneOnce(t *testing.T) {
 				t.Errorf("the second time: exit code %d, writes %v\n%s", code, s.writes(), log)
 			}
 		})
+	}
+}
+
+// A job that is killed between switch and verdict leaves production on a release
+// that nobody judged. The next run takes it back before it does anything else.
+func TestWhatAKilledJobLeftIsTakenBackByTheNext(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	if e := s.promote(); e.code != 0 {
+		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
+	}
+	good := s.servingIn("production")
+	s.changeCode("api", "2")
+	s.changeCode("push", "2")
+	wait, cmd := s.begin(nil, "--prod-only")
+	s.until(func(r fakegithub.Run) bool {
+		return r.Name == "Promote / 8 Health production" && r.Status == "in_progress" && len(s.hub.Deployments("production")) == 2
+	})
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.post(wait())
+	if d := differing(good, s.servingIn("production")); len(d) != 2 {
+		t.Fatalf("the killed release changed %v", d)
+	}
+	// The next release does not come as far as production.
+	s.spoil("smoke-staging")
+	e := s.promote()
+	if e.code != 1 || !strings.Contains(e.log, "left half done") {
+		t.Errorf("exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(good, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
+	}
+	if got := s.runsNamed("Recovery / "); !slices.Equal(got, []string{"1 Rollback production success", "2 Health production success", "3 Smoke production success"}) {
+		t.Errorf("check runs %q", got)
+	}
+	if !s.closed() {
+		t.Errorf("left open: %q, deployments %s", s.conclusions(), s.states("production"))
 	}
 }
