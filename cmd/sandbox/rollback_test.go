@@ -58,21 +58,6 @@ func differing(a, b map[string]string) []string {
 	return names
 }
 
-// spoil makes a gate fail for real from now on.
-func (s *stand) spoil(gate string) {
-	s.t.Helper()
-	d, err := findDefect(gate)
-	if err == nil && d.edit != nil {
-		err = d.edit(s.dir)
-	}
-	if err == nil && d.account != nil {
-		err = d.account(s.world)
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // changeCode changes the code of one Worker.
 func (s *stand) changeCode(worker, text string) {
 	s.t.Helper()
@@ -111,7 +96,9 @@ func TestAClosedProductionGateIsRolledBackAtOnce(t *testing.T) {
 		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
 	}
 	good := s.servingIn("production")
-	s.spoil("smoke-production")
+	if err := s.spoil("smoke-production"); err != nil {
+		t.Fatal(err)
+	}
 	e := s.promote()
 	if e.code != 1 || !strings.Contains(e.log, "rolled back") {
 		t.Fatalf("exit code %d\n%s", e.code, e.log)
@@ -230,7 +217,9 @@ func TestWhatAKilledJobLeftIsTakenBackByTheNext(t *testing.T) {
 		t.Fatalf("the killed release changed %v", d)
 	}
 	// The next release does not come as far as production.
-	s.spoil("smoke-staging")
+	if err := s.spoil("smoke-staging"); err != nil {
+		t.Fatal(err)
+	}
 	e := s.promote()
 	if e.code != 1 || !strings.Contains(e.log, "left half done") {
 		t.Errorf("exit code %d\n%s", e.code, e.log)

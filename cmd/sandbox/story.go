@@ -52,17 +52,25 @@ func (w *world) deployAction(ctx context.Context, binary string, args ...string)
 
 // ready opens a furnished world for a project, broken or not.
 func ready(ctx context.Context, f commonFlags, breaks string) (*world, error) {
+	w, err := copied(ctx, f, breaks != "")
+	if err != nil || breaks == "" {
+		return w, err
+	}
+	if err := w.spoil(breaks); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// copied opens a furnished world for a project, or for a copy that may be changed.
+func copied(ctx context.Context, f commonFlags, copying bool) (*world, error) {
 	if err := install(ctx, f.Project); err != nil {
 		return nil, err
 	}
 	dir := f.Project
-	var d defect
-	if breaks != "" {
-		var err error
-		if d, err = findDefect(breaks); err != nil {
-			return nil, err
-		}
-		copied, err := os.MkdirTemp("", "sandbox-project-")
+	if copying {
+		made, err := os.MkdirTemp("", "sandbox-project-")
 		if err != nil {
 			return nil, err
 		}
@@ -70,32 +78,38 @@ func ready(ctx context.Context, f commonFlags, breaks string) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := copyProject(from, copied); err != nil {
+		if err := copyProject(from, made); err != nil {
 			return nil, err
 		}
-		dir = copied
-		if d.edit != nil {
-			if err := d.edit(dir); err != nil {
-				return nil, err
-			}
-		}
+		dir = made
 	}
 	w, err := open(ctx, dir, f.Latency)
 	if err != nil {
 		return nil, err
 	}
-	w.copied = breaks != ""
+	w.copied = copying
 	if err := w.furnish(); err != nil {
 		w.close()
 		return nil, err
 	}
-	if d.account != nil {
-		if err := d.account(w); err != nil {
-			w.close()
-			return nil, err
+	return w, nil
+}
+
+// spoil makes one gate fail for real from now on.
+func (w *world) spoil(gate string) error {
+	d, err := findDefect(gate)
+	if err != nil {
+		return err
+	}
+	if d.edit != nil {
+		if err := d.edit(w.dir); err != nil {
+			return err
 		}
 	}
-	return w, nil
+	if d.account != nil {
+		return d.account(w)
+	}
+	return nil
 }
 
 // story runs the whole promotion from an empty account.
@@ -107,7 +121,14 @@ func story(ctx context.Context, f runFlags) error {
 		}
 		fmt.Printf("broken on purpose: %s\n", d.what)
 	}
-	w, err := ready(ctx, f.commonFlags, f.Break)
+	// A gate of production closes behind a release that serves already, so that there
+	// is something to go back to.
+	second := strings.HasSuffix(f.Break, "-production")
+	opening := func() (*world, error) { return ready(ctx, f.commonFlags, f.Break) }
+	if second {
+		opening = func() (*world, error) { return copied(ctx, f.commonFlags, true) }
+	}
+	w, err := opening()
 	if err != nil {
 		return err
 	}
@@ -118,6 +139,15 @@ func story(ctx context.Context, f runFlags) error {
 	}
 	fmt.Printf("an account of this process at %s, its Workers behind https://%s\n", w.API, w.Edge)
 	args := append([]string{"promote"}, trimDashes(f.Args)...)
+	var before []answer
+	if second {
+		if before, err = w.goodRelease(ctx, binary); err != nil {
+			return err
+		}
+		if err := w.spoil(f.Break); err != nil {
+			return err
+		}
+	}
 	cmd := w.deployAction(ctx, binary, args...)
 	w.Forget()
 	if f.GitHub {
@@ -127,6 +157,11 @@ func story(ctx context.Context, f runFlags) error {
 		err = cmd.Run()
 	}
 	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
+	if second {
+		if err := w.compare(before); err != nil {
+			return err
+		}
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitCode(exit.ExitCode())
 	}
