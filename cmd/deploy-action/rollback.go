@@ -94,27 +94,12 @@ func (b *bring) find(ctx context.Context) error {
 	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
 		return nil
 	}
-	if err == nil && b.newest(ctx, m.Release) {
+	if err == nil {
 		r := rollback.Undo(m)
-		r.Source = "the record in the workspace"
+		r.Source, r.Local = "the record in the workspace", true
 		b.known = &r
 	}
 	return err
-}
-
-// newest tells whether a record of the workspace is of the release that was
-// deployed last, from wherever.
-func (b *bring) newest(ctx context.Context, name string) bool {
-	for _, s := range b.target.Scripts {
-		all, err := b.client.Deployments(ctx, s.Name)
-		if err != nil || len(all) == 0 {
-			continue
-		}
-		if l, ok := release.ParseLabel(all[0].Message()); ok && max(l.Release, l.From) > name {
-			return false
-		}
-	}
-	return true
 }
 
 // among chooses among GitHub's records.

@@ -111,7 +111,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		return err
 	}
 	r.Aims = s.meant(r)
-	if s.Known == nil {
+	if s.Known == nil || !slices.EqualFunc(r.Aims, s.meant(*s.Known), func(a, b Aim) bool { return a.Script == b.Script && slices.Equal(a.Serves, b.Serves) }) {
 		group, reading := errgroup.WithContext(ctx)
 		have.versions(reading, group, r.Aims)
 		if err := group.Wait(); err != nil {
@@ -125,12 +125,12 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 
 // way finds the way back: the known one, or by labels.
 func (s Stage) way(a *live.Account) (Return, error) {
-	if s.Known != nil {
-		return *s.Known, nil
-	}
 	var scripts []live.Script
 	for _, script := range s.Target.Scripts {
 		scripts = append(scripts, a.Scripts[script.Name])
+	}
+	if s.Known != nil && !s.Known.stale(scripts) {
+		return *s.Known, nil
 	}
 	r, ok := ByLabels(s.Target.Env, scripts, s.To)
 	if !ok {
