@@ -112,7 +112,8 @@ func (w *world) spoil(gate string) error {
 	return nil
 }
 
-// story runs the whole promotion from an empty account.
+// story runs the whole promotion from an empty account. A gate of production closes
+// behind a release that serves already, so that there is something to go back to.
 func story(ctx context.Context, f runFlags) error {
 	if f.Break != "" {
 		d, err := findDefect(f.Break)
@@ -121,8 +122,6 @@ func story(ctx context.Context, f runFlags) error {
 		}
 		fmt.Printf("broken on purpose: %s\n", d.what)
 	}
-	// A gate of production closes behind a release that serves already, so that there
-	// is something to go back to.
 	second := strings.HasSuffix(f.Break, "-production")
 	opening := func() (*world, error) { return ready(ctx, f.commonFlags, f.Break) }
 	if second {
@@ -138,25 +137,14 @@ func story(ctx context.Context, f runFlags) error {
 		return err
 	}
 	fmt.Printf("an account of this process at %s, its Workers behind https://%s\n", w.API, w.Edge)
-	args := append([]string{"promote"}, trimDashes(f.Args)...)
 	var before []answer
 	if second {
-		if before, err = w.goodRelease(ctx, binary); err != nil {
-			return err
-		}
-		if err := w.spoil(f.Break); err != nil {
+		before, err = w.goodRelease(ctx, binary)
+		if err = errors.Join(err, w.spoil(f.Break)); err != nil {
 			return err
 		}
 	}
-	cmd := w.deployAction(ctx, binary, args...)
-	w.Forget()
-	if f.GitHub {
-		err = w.asJob(ctx, cmd, f.Keep)
-	} else {
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		err = cmd.Run()
-	}
-	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
+	err = w.promote(ctx, binary, f)
 	if second {
 		if err := w.compare(before); err != nil {
 			return err
@@ -165,13 +153,25 @@ func story(ctx context.Context, f runFlags) error {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitCode(exit.ExitCode())
 	}
-	if err != nil {
-		return err
-	}
-	if f.Break == "" {
+	if err == nil && f.Break == "" {
 		fmt.Print(next)
 	}
-	return nil
+	return err
+}
+
+// promote runs the program in the terminal, or as a job on GitHub.
+func (w *world) promote(ctx context.Context, binary string, f runFlags) error {
+	cmd := w.deployAction(ctx, binary, append([]string{"promote"}, trimDashes(f.Args)...)...)
+	w.Forget()
+	var err error
+	if f.GitHub {
+		err = w.asJob(ctx, cmd, f.Keep)
+	} else {
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		err = cmd.Run()
+	}
+	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
+	return err
 }
 
 // asJob runs the program as a step of a workflow, shows the repository as it
