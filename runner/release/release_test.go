@@ -111,3 +111,26 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestALabelTellsWhatWasTakenBack(t *testing.T) {
+	t.Parallel()
+	digest := "sha256:" + strings.Repeat("ab", 16)
+	for _, l := range []Label{
+		{Release: "20261121T190455Z-d881ac3", Digest: digest},
+		{Release: "20261121T190455Z-d881ac3", Digest: digest, From: "20261121T190456Z-d881ac4"},
+		{Release: "20261121T190455Z-d881ac3", Digest: digest, From: "20261121T190456Z-d881ac4", Strict: true},
+	} {
+		text := l.String()
+		if got, ok := ParseLabel(text); !ok || got != l {
+			t.Errorf("%q came back as %+v, %v", text, got, ok)
+		}
+		if len(text) > 100 {
+			t.Errorf("%q has %d bytes; 100 are kept", text, len(text))
+		}
+	}
+	for _, text := range []string{"release r sha256:00", "release r " + digest + " <", "release r " + digest + "<x", "a release r " + digest} {
+		if _, ok := ParseLabel(text); ok {
+			t.Errorf("%q was taken for a label", text)
+		}
+	}
+}
