@@ -130,7 +130,7 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	b.show(lose)
 	s := rollback.Stage{
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
-		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Journal: b.journal(), Manifest: b.manifest(),
+		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Journal: b.journal(), Manifest: b.manifest(),
 	}
 	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{{Env: b.whole.Env, KeepGoing: true, Stage: stage.Guarded{Stage: s, Env: b.whole.Env, Lock: b.lock()}, Undo: undo(s)}}}
 	if !b.flags.DryRun {
@@ -144,6 +144,12 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	verdict, err := b.program.run(ctx, plan, verdicts(ended))
 	b.after(verdict, ended)
 	return verdict, err
+}
+
+// access says what is wrong with the token or the account.
+func (b *bring) access(ctx context.Context) error {
+	_, err := check.Access(ctx, b.client)
+	return err
 }
 
 // undo is what makes a rollback whole again that came to a stop half-way.

@@ -31,6 +31,9 @@ type Stage struct {
 	Partial bool
 	// Prove stops before anything is changed.
 	Prove bool
+	// Explain says why the account cannot be read by this token, nil if it does not
+	// know. It is asked only when something was denied.
+	Explain func(context.Context) error
 	// Manifest is the record of the rollback itself, without its Workers.
 	Manifest release.Manifest
 	Journal  release.Journal
@@ -104,7 +107,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		have.versions(reading, group, s.meant(*s.Known))
 	}
 	if err := group.Wait(); err != nil {
-		return remedy.For(err, "Workers Scripts:Read")
+		return s.explained(ctx, err)
 	}
 	r, err := s.way(a)
 	if err != nil {
@@ -121,6 +124,16 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 	s.Way.begin(a, have, r)
 	s.judge(out, r)
 	return nil
+}
+
+// explained is why the account could not be read.
+func (s Stage) explained(ctx context.Context, err error) error {
+	if s.Explain != nil && cloudflare.IsDenied(err) {
+		if why := s.Explain(ctx); why != nil {
+			return why
+		}
+	}
+	return remedy.For(err, "Workers Scripts:Read")
 }
 
 // way finds the way back: the known one, or by labels.
