@@ -234,3 +234,32 @@ func TestWhatAKilledJobLeftIsTakenBackByTheNext(t *testing.T) {
 		t.Errorf("left open: %q, deployments %s", s.conclusions(), s.states("production"))
 	}
 }
+
+// A version whose secrets have changed since is refused by name before anything is
+// changed, and comes back only when somebody says so.
+func TestChangedSecretsAreRefusedByNameBeforeAnyChange(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	if e := s.promote("--prod-only", "--skip-smoke"); e.code != 0 {
+		t.Fatalf("exit code %d\n%s", e.code, e.log)
+	}
+	first := s.servingIn("production")
+	s.secrets["JWT_SECRET"] = randomSecret()
+	if e := s.promote("--prod-only", "--skip-smoke"); e.code != 0 {
+		t.Fatalf("exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(first, s.servingIn("production")); len(d) != 2 {
+		t.Fatalf("the new secret changed %v", d)
+	}
+	s.Forget()
+	e := s.command("rollback", "--env", "production", "--skip-smoke")
+	if e.code != 1 || !strings.Contains(e.log, "JWT_SECRET") || !strings.Contains(e.log, "[secrets-changed]") || len(s.writes()) != 0 {
+		t.Errorf("exit code %d, writes %v\n%s", e.code, s.writes(), e.log)
+	}
+	if e := s.command("rollback", "--env", "production", "--skip-smoke", "--force-secrets"); e.code != 0 {
+		t.Errorf("forced: exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(first, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
+	}
+}

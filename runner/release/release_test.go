@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,18 @@ func TestALabelTellsWhatWasTakenBack(t *testing.T) {
 		if _, ok := ParseLabel(text); ok {
 			t.Errorf("%q was taken for a label", text)
 		}
+	}
+}
+
+func TestFingerprintsTellWhichSecretsChanged(t *testing.T) {
+	t.Parallel()
+	old := Fingerprints{Key: "k", Values: map[string]string{"B": "1", "A": "1", "SAME": "1", "GONE": "1"}}
+	now := Fingerprints{Key: "k", Values: map[string]string{"B": "2", "A": "2", "SAME": "1", "NEW": "1"}}
+	if got := old.Changed(now); !slices.Equal(got, []string{"A", "B"}) {
+		t.Errorf("changed %v", got)
+	}
+	now.Key = "another"
+	if got := old.Changed(now); len(got) != 0 {
+		t.Errorf("what cannot be compared changed: %v", got)
 	}
 }

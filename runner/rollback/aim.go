@@ -24,7 +24,9 @@ type Aim struct {
 	Triggers *release.Triggers
 	// OneWay says why there is no way back; empty if there is one.
 	OneWay string
-	At     finding.Position
+	// Secrets are the names of those whose values have changed since.
+	Secrets []string
+	At      finding.Position
 }
 
 // Return is the way back of an environment.
@@ -95,6 +97,7 @@ func To(from, good release.Manifest) Return {
 		default:
 			a.Serves = []release.Share{{Version: g.Version, Percent: 100}}
 		}
+		a.Secrets = g.Secrets.Changed(w.Secrets)
 		triggers := g.Triggers
 		if slices.Equal(a.Serves, w.Previous) {
 			triggers = w.PreviousTriggers
