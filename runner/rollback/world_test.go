@@ -67,6 +67,7 @@ func scriptOf(worker string) string { return "tminus-" + worker + "-staging" }
 type world struct {
 	*fakecloudflare.Server
 	t       *testing.T
+	base    string // of the API
 	client  *cloudflare.Client
 	files   fstest.MapFS
 	code    map[string]string
@@ -105,7 +106,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w := &world{
-		Server: account, t: t, files: fstest.MapFS{}, secrets: map[string]string{}, journal: &journal{}, backs: &journal{},
+		Server: account, t: t, base: server.URL + "/client/v4", files: fstest.MapFS{}, secrets: map[string]string{}, journal: &journal{}, backs: &journal{},
 		client: cloudflare.New(cloudflare.Options{BaseURL: server.URL + "/client/v4", Account: account.ID(), Token: "token", UserAgent: "test"}),
 		code: map[string]string{
 			"api":  "export class Graph {}\nexport default { fetch() { return new Response('api') }, scheduled() {} }",
