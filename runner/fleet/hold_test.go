@@ -83,8 +83,11 @@ func TestWhatWasTakenBackIsHeld(t *testing.T) {
 			w.code["api"] += "\n// corrected"
 			w.mustDeploy("r3")
 		}},
-		{"one in which another Worker than those that went back was corrected is the same for these", false, func(w *world) {
-			w.code["push"] += "\n// corrected"
+		{"the same, and somebody else deployed a Worker which the bad release had left alone", false, func(w *world) {
+			now := w.serving("push")
+			if err := w.split("tminus-push-staging", []release.Share{{Version: now, Percent: 100}}); err != nil {
+				w.t.Fatal(err)
+			}
 			w.stopped("r3", correct)
 		}},
 		{"a strict hold refuses a corrected one too", true, func(w *world) {
