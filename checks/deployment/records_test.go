@@ -75,6 +75,43 @@ func TestTheReleaseToGoBackToIsTheLastGoodOne(t *testing.T) {
 	}
 }
 
+func TestRecordsThatDoNotSayHowItIs(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		records []string // the newest first, with their states
+		want    bool
+	}{
+		{"nothing", nil, false},
+		{"the release is said to serve", []string{"r2 success", "r1 inactive"}, true},
+		{"the release failed", []string{"r2 failure", "r1 success"}, false},
+		{"the release was killed", []string{"r2 in_progress", "r1 success"}, true},
+		{"the release was killed, which was said", []string{"r2 error", "r1 success"}, false},
+		{"it was taken back", []string{"b1 <r2 success", "r2 inactive", "r1 inactive"}, false},
+		{"the rollback was killed", []string{"b1 <r2 in_progress", "r2 failure", "r1 success"}, true},
+		{"the rollback was killed before anything was said of it", []string{"b1 <r2 ", "r2 failure", "r1 success"}, true},
+		{"the rollback was killed before the release was retired", []string{"b1 <r2 error", "r2 success", "r1 inactive"}, true},
+		{"the rollback is active, and so is the release", []string{"b1 <r2 success", "r2 success", "r1 inactive"}, true},
+		{"another release is active", []string{"b1 <r2 error", "r2 failure", "r1 success"}, false},
+		{"the second rollback brought it to its end", []string{"b2 <r2 success", "b1 <r2 in_progress", "r2 inactive", "r1 inactive"}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var all []Record
+			for _, text := range tt.records {
+				i := strings.LastIndex(text, " ")
+				r := rec(text[:i])
+				r.State = text[i+1:]
+				all = append(all, r)
+			}
+			if got := Unsettled(all, "r2"); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 // make makes a deployment of ours with the given states.
 func (s *stand) make(k *Keeper, m release.Manifest, states ...string) int64 {
 	s.t.Helper()
@@ -170,14 +207,18 @@ func TestAKeeperKnowsTheLastGoodReleaseAndWhyOneWasTakenBack(t *testing.T) {
 		t.Error("there is none")
 	}
 	s.make(k, manifest("r1", "production", true), github.Success)
-	s.make(k, manifest("r2", "production", true), github.Failure)
-	if m, ok := s.looked().LastGood("production"); !ok || m.Release != "r1" {
+	s.make(k, manifest("r2", "production", true), github.Success) // the rollback did not come so far as to retire it
+	if m, ok := s.looked().LastGood("production"); !ok || m.Release != "r2" {
 		t.Errorf("%v, %s", ok, m.Release)
 	}
+	s.make(k, manifest("r2b", "production", true), github.Failure)
 	back := manifest("r2-rollback", "production", true)
 	back.Back = &release.Back{From: "r2", To: "r1", Reason: "it was slow", By: "octocat"}
 	s.make(k, back, github.Success)
 	k = s.looked()
+	if m, ok := k.LastGood("production"); !ok || m.Release != "r1" {
+		t.Errorf("%v, %s", ok, m.Release)
+	}
 	for from, want := range map[string]string{"r2": `, asked for by octocat, because "it was slow"`, "r1": ""} {
 		if got := k.Why("production", from); got != want {
 			t.Errorf("%s: %q, want %q", from, got, want)

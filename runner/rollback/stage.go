@@ -31,6 +31,9 @@ type Stage struct {
 	Partial bool
 	// Prove stops before anything is changed.
 	Prove bool
+	// Again records the rollback although nothing is left to put back, because the
+	// records do not say yet that it was done.
+	Again bool
 	// Manifest is the record of the rollback itself, without its Workers.
 	Manifest release.Manifest
 	Journal  release.Journal
@@ -176,7 +179,7 @@ func (s Stage) record(ctx context.Context, out *pipeline.Out) error {
 			Hintf("see what speaks against it above; --partial puts the others back")
 	}
 	going := s.Way.named(leaving)
-	if len(going) == 0 && !s.Way.differs() {
+	if again := s.Again && len(s.Way.named(superseded)) == 0; len(going) == 0 && !s.Way.differs() && !again {
 		out.Endf("there is nothing to put back")
 		return nil
 	}

@@ -131,6 +131,14 @@ func TestDoingItTwiceIsTheSameAsOnce(t *testing.T) {
 			if o.verdict != pipeline.Passed || len(w.writes()) != 0 || len(w.backs.all) != 1 {
 				t.Errorf("a second time: %s %v, writes %v, %d records", o.verdict, o.findings, w.writes(), len(w.backs.all))
 			}
+			if again := w.back(func(s *rollback.Stage) {
+				if how := tt.how(r2, r1); how != nil {
+					how(s)
+				}
+				s.Again = true
+			}); again.verdict != pipeline.Passed || len(w.writes()) != 0 || len(w.backs.all) != 2 || w.backs.all[1].Changed() {
+				t.Errorf("to say so again: %s %v, writes %v, %d records", again.verdict, again.findings, w.writes(), len(w.backs.all))
+			}
 			if got := o.tasks["Record the rollback"].Outcome; got != "there is nothing to put back" {
 				t.Errorf("a second time: %q", got)
 			}
