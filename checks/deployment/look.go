@@ -108,14 +108,18 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 		p, _ := ParsePayload(found[newest].Payload)
 		l.unjudged = []held{{id: found[newest].ID, release: p.Release, run: p.Run}}
 	}
+	taken := map[string]bool{}
 	for i, d := range found {
-		if p, ours := ParsePayload(d.Payload); ours && p.Manifest.Back != nil && l.reason == nil {
-			l.reason = p.Manifest.Back
+		if p, ours := ParsePayload(d.Payload); ours && p.Manifest.Back != nil {
+			taken[p.Manifest.Back.From] = true
+			if l.reason == nil {
+				l.reason = p.Manifest.Back
+			}
 		}
 		switch states[i] {
 		case github.Success:
 			l.active = append(l.active, d.ID)
-			if p, _ := ParsePayload(d.Payload); l.good == nil && p.Manifest.Back == nil {
+			if p, _ := ParsePayload(d.Payload); l.good == nil && p.Manifest.Back == nil && !taken[p.Release] {
 				l.good = &p.Manifest
 			}
 		case github.Queued, github.InProgress, "pending":

@@ -83,6 +83,20 @@ func Back(all []Record, to string) (from, good *release.Manifest, err error) {
 	return from, nil, nil
 }
 
+// Unsettled tells whether the records do not say how it is once a release has been
+// taken back: that it serves no more, and that what was begun last came to its end. A
+// run that was killed leaves them so.
+func Unsettled(all []Record, from string) bool {
+	for i, r := range all {
+		back := r.Manifest.Back != nil
+		ended := r.State == github.Inactive || r.State == github.Failure || r.State == github.Error
+		if i == 0 && !ended && !(back && r.State == github.Success) || !back && r.Release == from && r.State == github.Success {
+			return true
+		}
+	}
+	return false
+}
+
 // LastGood is the release that an environment was good on when the run looked,
 // without this run's own.
 func (k *Keeper) LastGood(env string) (release.Manifest, bool) {

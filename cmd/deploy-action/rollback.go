@@ -30,6 +30,7 @@ type bring struct {
 	dir      string
 	client   *cloudflare.Client
 	known    *rollback.Return
+	again    bool // GitHub does not say yet that it was done
 	commit   string
 	byHand   bool // not by a gate of a promotion
 
@@ -115,7 +116,7 @@ func (b *bring) among(all []deployment.Record) error {
 	if good != nil {
 		r = rollback.To(*from, *good)
 	}
-	b.known = &r
+	b.known, b.again = &r, deployment.Unsettled(all, from.Release)
 	return nil
 }
 
@@ -130,7 +131,7 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	b.show(lose)
 	s := rollback.Stage{
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
-		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Journal: b.journal(), Manifest: b.manifest(),
+		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
 	}
 	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{{Env: b.whole.Env, KeepGoing: true, Stage: stage.Guarded{Stage: s, Env: b.whole.Env, Lock: b.lock()}, Undo: undo(s)}}}
 	if !b.flags.DryRun {

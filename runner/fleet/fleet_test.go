@@ -68,6 +68,7 @@ type world struct {
 	secrets map[string]string
 	journal *journal
 	removes bool
+	why     func(string) string // for which a release was taken back
 }
 
 // journal keeps what was recorded, or refuses to.
@@ -170,7 +171,7 @@ func (w *world) deploy(ctx context.Context, name string, watch func(pipeline.Eve
 	}
 	o := outcome{tasks: map[string]pipeline.Did{}, fleet: &fleet.Fleet{}}
 	stage := fleet.Deploy{
-		Client: w.client, Target: target, FS: loaded.FS(), From: shelf, Fleet: o.fleet, Journal: w.journal, Key: "key", RemoveWorkflows: w.removes,
+		Client: w.client, Target: target, FS: loaded.FS(), From: shelf, Fleet: o.fleet, Journal: w.journal, Key: "key", RemoveWorkflows: w.removes, Why: w.why,
 		Draft:   release.NewDraft(name, "abc", "staging", time.Now()),
 		Secrets: secret.Load(names, func(name string) (string, bool) { v, ok := w.secrets[name]; return v, ok }),
 	}

@@ -34,6 +34,9 @@ type Stage struct {
 	// Explain says why the account cannot be read by this token, nil if it does not
 	// know. It is asked only when something was denied.
 	Explain func(context.Context) error
+	// Again records the rollback although nothing is left to put back, because the
+	// records do not say yet that it was done.
+	Again bool
 	// Manifest is the record of the rollback itself, without its Workers.
 	Manifest release.Manifest
 	Journal  release.Journal
@@ -189,7 +192,7 @@ func (s Stage) record(ctx context.Context, out *pipeline.Out) error {
 			Hintf("see what speaks against it above; --partial puts the others back")
 	}
 	going := s.Way.named(leaving)
-	if len(going) == 0 && !s.Way.differs() {
+	if again := s.Again && len(s.Way.named(superseded)) == 0; len(going) == 0 && !s.Way.differs() && !again {
 		out.Endf("there is nothing to put back")
 		return nil
 	}
