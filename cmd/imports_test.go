@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"checks/checkrun":   {"github", "lane", "markdown", "report", "runner/pipeline", "runner/finding"},
 	"checks/deployment": {"github", "lane", "runner/pipeline", "runner/release", "runner/finding"},
 	"checks/proposal":   {"markdown", "runner/preview", "runner/finding"},
+	"checks/alarm":      {"deployment"},
 	"checks/summary":    {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 

@@ -20,6 +20,8 @@ type Keeper struct {
 	// SHA is the commit that is deployed.
 	SHA string
 	Run Run
+	// Folder is the project's directory in the repository.
+	Folder string
 	// URLs are the addresses to look at, by environment.
 	URLs map[string]string
 	Lock Policy

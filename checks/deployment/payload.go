@@ -20,6 +20,8 @@ const (
 type Payload struct {
 	By  string `json:"by"`
 	Run Run    `json:"run"`
+	// Folder is the project's directory in the repository, empty for its top.
+	Folder string `json:"folder,omitempty"`
 	release.Manifest
 }
 

@@ -108,7 +108,7 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	if id != 0 {
 		return nil
 	}
-	raw, err := json.Marshal(Payload{By: Mark, Run: k.Run, Manifest: m})
+	raw, err := json.Marshal(Payload{By: Mark, Run: k.Run, Folder: k.Folder, Manifest: m})
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (f *face) keep(name string) {
 func (f *face) keeper(urls map[string]string, lock deployment.Policy, lose func(error)) *deployment.Keeper {
 	w := f.where
 	return &deployment.Keeper{
-		Client: f.client, SHA: w.SHA, URLs: urls, Lose: lose, Lock: lock,
+		Client: f.client, SHA: w.SHA, Folder: f.links.Folder, URLs: urls, Lose: lose, Lock: lock,
 		Run: deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
 	}
 }

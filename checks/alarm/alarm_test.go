@@ -1,0 +1,75 @@
+package alarm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tminus/deploy-action/checks/deployment"
+)
+
+var rules = Rules{Repositories: []string{"tminus/app"}, Environments: []string{"production"}, Scripts: []string{"tminus-*-production"}, Creators: []string{"github-actions[bot]"}}
+
+// body is a delivery, with some of it changed.
+func body(changes ...string) []byte {
+	text := `{"action":"created","deployment_status":{"state":"failure","description":"Smoke production failed: it answered 500"},
+		"deployment":{"id":7,"sha":"abc","task":"deploy","environment":"production","creator":{"login":"github-actions[bot]"},
+		"payload":{"by":"tminus/deploy-action","schema":1,"release":"r1","environment":"production","workers":[{"script":"tminus-api-production"}]}},
+		"repository":{"full_name":"TMinus/app"}}`
+	return []byte(strings.NewReplacer(changes...).Replace(text))
+}
+
+func TestAFailedReleaseIsAnAlarm(t *testing.T) {
+	t.Parallel()
+	for name, b := range map[string][]byte{"an object": body(), "the action failed": body(`"failure"`, `"error"`)} {
+		a, why, ok := rules.Judge("deployment_status", b)
+		if !ok || a.Key() != "tminus/app production r1" || a.Lane() != "tminus/app production" || a.Stage != "smoke" || a.Deployment != 7 || a.SHA != "abc" || !strings.Contains(why, "r1") {
+			t.Errorf("%s: %+v, %q, %v", name, a, why, ok)
+		}
+	}
+	text := body(`"payload":{`, `"payload":"{`, `]}},`, `]}"},`)
+	text = []byte(strings.Replace(string(text), `{"by":"tminus/deploy-action","schema":1,"release":"r1","environment":"production","workers":[{"script":"tminus-api-production"}]}`, strings.ReplaceAll(`{"by":"tminus/deploy-action","schema":1,"release":"r1","environment":"production","workers":[{"script":"tminus-api-production"}]}`, `"`, `\"`), 1))
+	if _, why, ok := rules.Judge("deployment_status", text); !ok {
+		t.Errorf("a payload that is a text: %s", why)
+	}
+}
+
+func TestEverythingElseIsIgnoredWithAReason(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, event string
+		body        []byte
+		says        string
+	}{
+		{"another event", "push", body(), "not about"},
+		{"no JSON", "deployment_status", []byte(`{`), "cannot be read"},
+		{"a release that goes well", "deployment_status", body(`"failure"`, `"success"`), "is success"},
+		{"one that is retired", "deployment_status", body(`"failure"`, `"inactive"`), "is inactive"},
+		{"a job's own deployment", "deployment_status", body(deployment.Mark, "somebody"), "not of this action"},
+		{"a rollback by its task", "deployment_status", body(`"task":"deploy"`, `"task":"rollback"`), "a rollback itself"},
+		{"a rollback by its payload", "deployment_status", body(`"release":"r1"`, `"release":"r1","back":{"from":"r0"}`), "a rollback itself"},
+		{"another repository", "deployment_status", body("TMinus/app", "evil/app"), "repository"},
+		{"another environment", "deployment_status", body(`"environment":"production","creator"`, `"environment":"staging","creator"`), "environment"},
+		{"a payload of another environment", "deployment_status", body(`"environment":"production","workers"`, `"environment":"staging","workers"`), "the payload is of"},
+		{"somebody else's", "deployment_status", body("github-actions[bot]", "mallory"), "mallory"},
+		{"a script outside", "deployment_status", body("tminus-api-production", "other-api-production"), "script"},
+	}
+	for _, tt := range tests {
+		if _, why, ok := rules.Judge(tt.event, tt.body); ok || !strings.Contains(why, tt.says) {
+			t.Errorf("%s: %v, %q", tt.name, ok, why)
+		}
+	}
+}
+
+func FuzzJudge(f *testing.F) {
+	f.Add("deployment_status", body())
+	f.Fuzz(func(t *testing.T, event string, b []byte) {
+		a, why, ok := rules.Judge(event, b)
+		if why == "" {
+			t.Fatal("there is no reason")
+		}
+		if ok && (!strings.EqualFold(a.Repository, "tminus/app") || a.Environment != "production" || a.Payload.By != deployment.Mark) {
+			t.Fatal(fmt.Sprintf("%+v got through", a))
+		}
+	})
+}
