@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"time"
+)
+
+// Take takes a lane's lease, unless it is another's and has not ended.
+func (l *Ledger) Take(ctx context.Context, lane, owner string, lasts time.Duration) (bool, error) {
+	n, err := l.do.exec(ctx, l.at(`INSERT INTO hook_leases (lane, owner, until) VALUES ($1, $2, {now} + $3)
+		ON CONFLICT (lane) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE hook_leases.until <= {now}`),
+		lane, owner, lasts.Milliseconds())
+	return n == 1, err
+}
+
+// Renew makes a lease last again. False: it is another's by now.
+func (l *Ledger) Renew(ctx context.Context, lane, owner string, lasts time.Duration) (bool, error) {
+	n, err := l.do.exec(ctx, l.at("UPDATE hook_leases SET until = {now} + $3 WHERE lane = $1 AND owner = $2"), lane, owner, lasts.Milliseconds())
+	return n == 1, err
+}
+
+// Release gives a lease up, unless a work of the lane is due. Kept says that this is
+// so and the lease is still the owner's.
+func (l *Ledger) Release(ctx context.Context, lane, owner string) (kept bool, err error) {
+	n, err := l.do.exec(ctx, l.at(`DELETE FROM hook_leases WHERE lane = $1 AND owner = $2
+		AND NOT EXISTS (SELECT 1 FROM hook_works WHERE lane = $1 AND state = 'queued' AND due_at <= {now})`), lane, owner)
+	if err != nil || n == 1 {
+		return false, err
+	}
+	held, err := one[int64](ctx, l.do, l.at("SELECT count(*) FROM hook_leases WHERE lane = $1 AND owner = $2 AND until > {now}"), lane, owner)
+	return held == 1, err
+}
+
+// Drop gives a lease up in any case.
+func (l *Ledger) Drop(ctx context.Context, lane, owner string) error {
+	_, err := l.do.exec(ctx, "DELETE FROM hook_leases WHERE lane = $1 AND owner = $2", lane, owner)
+	return err
+}
+
+// Forget makes an end of what servers left that are known to be gone: their leases,
+// and the queue's jobs that look like running. Source: with river v0.43.0 such a job
+// would wait for a rescue of up to 30 s at best.
+func (l *Ledger) Forget(ctx context.Context, tx Tx) error {
+	if _, err := tx.exec(ctx, "DELETE FROM hook_leases"); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, "UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0) WHERE state = 'running'")
+	return err
+}

@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver named sqlite
+)
+
+// What every connection to a file is told. The write lock is taken when a
+// transaction begins, or two that read first would fail instead of waiting; and a
+// commit is on the disk before anybody hears of it.
+const (
+	writing = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	reading = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
+	readers = 4
+)
+
+// querier is what a database and a transaction of database/sql have in common.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func plain(q querier) statements {
+	return statements{
+		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
+			r, err := q.ExecContext(ctx, query, args...)
+			if err != nil {
+				return 0, err
+			}
+			return r.RowsAffected()
+		},
+		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
+			r, err := q.QueryContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			return walk(r, func() { _ = r.Close() }, row)
+		},
+	}
+}
+
+func openFile(ctx context.Context, path string) (*Ledger, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	// Payloads are in it: nobody else reads them.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_ = f.Close()
+	alone, guard, err := sole(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	file := (&url.URL{Scheme: "file", Path: path}).String()
+	db, err := sql.Open("sqlite", file+"?"+writing)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	seen, err := sql.Open("sqlite", file+"?"+reading)
+	if err != nil {
+		return nil, err
+	}
+	seen.SetMaxOpenConns(readers)
+	l := &Ledger{File: db, Alone: alone, do: plain(db), read: plain(seen), now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
+	l.close = []func() error{seen.Close, db.Close, guard.Close}
+	l.lock = func(_ context.Context, do func() error) error { return do() }
+	l.begin = func(ctx context.Context, do func(Tx) error) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := do(Tx{statements: plain(tx), SQL: tx}); err != nil {
+			_ = tx.Rollback()
+			return err
+		}
+		return tx.Commit()
+	}
+	return l, db.PingContext(ctx)
+}

@@ -1,0 +1,5 @@
+package queue
+
+const childFile = "HOOK_TEST_DATABASE"
+
+func child() {}

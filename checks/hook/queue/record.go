@@ -1,0 +1,136 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tminus/deploy-action/checks/hook"
+	"github.com/tminus/deploy-action/checks/hook/ledger"
+)
+
+// Deliveries that come while a transaction is under way are recorded together in the
+// next one, so that many wait for one write to the disk. most bounds how many.
+const (
+	most   = 128
+	writes = 7 * time.Second
+)
+
+// ask is a delivery that waits to be recorded.
+type ask struct {
+	delivery hook.Delivery
+	decision hook.Decision
+	told     chan told
+}
+
+type told struct {
+	receipt hook.Receipt
+	err     error
+}
+
+// Record implements hook.Record: it returns when the delivery and its work are on the
+// disk. An error that is not hook.ErrStopping says that this is not known.
+func (q *Queue) Record(ctx context.Context, d hook.Delivery, c hook.Decision) (hook.Receipt, error) {
+	if c.Order != nil && c.Order.Key == "" {
+		return hook.Receipt{}, errors.New("record delivery: its work has no key")
+	}
+	if c.Order != nil && len(c.Order.Args) > 0 && !json.Valid(c.Order.Args) {
+		return hook.Receipt{}, errors.New("record delivery: the arguments of its work are no JSON")
+	}
+	a := ask{d, c, make(chan told, 1)}
+	select {
+	case q.asks <- a:
+	case <-q.closing:
+		return hook.Receipt{}, hook.ErrStopping
+	case <-ctx.Done():
+		return hook.Receipt{}, ctx.Err()
+	}
+	select {
+	case t := <-a.told:
+		return t.receipt, t.err
+	case <-ctx.Done():
+		return hook.Receipt{}, ctx.Err()
+	}
+}
+
+// recorder records until the queue closes.
+func (q *Queue) recorder() {
+	for {
+		select {
+		case a := <-q.asks:
+			q.record(q.gather(a))
+		case <-q.closing:
+			return
+		}
+	}
+}
+
+func (q *Queue) gather(first ask) []ask {
+	asks := []ask{first}
+	for len(asks) < most {
+		select {
+		case a := <-q.asks:
+			asks = append(asks, a)
+		default:
+			return asks
+		}
+	}
+	return asks
+}
+
+// record writes several deliveries at once. If that fails, each is tried alone, so
+// that one that cannot be kept does not take others with it.
+func (q *Queue) record(asks []ask) {
+	receipts, err := q.write(asks)
+	if err == nil {
+		for i, a := range asks {
+			a.told <- told{receipts[i], nil}
+		}
+		return
+	}
+	if len(asks) == 1 {
+		asks[0].told <- told{hook.Receipt{}, err}
+		return
+	}
+	q.o.Log.Warn("deliveries are recorded one by one", "count", len(asks), "error", err)
+	for _, a := range asks {
+		q.record([]ask{a})
+	}
+}
+
+func (q *Queue) write(asks []ask) ([]hook.Receipt, error) {
+	ctx, cancel := context.WithTimeout(q.ctx, writes)
+	defer cancel()
+	var receipts []hook.Receipt
+	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		var jobs []ledger.Job
+		for _, a := range asks {
+			receipt, job, err := q.Ledger.Record(ctx, tx, a.delivery, a.decision)
+			if err != nil {
+				return err
+			}
+			receipts = append(receipts, receipt)
+			if job != nil {
+				jobs = append(jobs, *job)
+			}
+		}
+		return q.enqueue(ctx, tx, jobs)
+	})
+	return receipts, err
+}
+
+// Redrive has a dead letter tried again, as often as a new work.
+func (q *Queue) Redrive(ctx context.Context, work int64) error {
+	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		job, err := q.Ledger.Redrive(ctx, tx, work)
+		if err != nil {
+			return err
+		}
+		if job == nil {
+			return fmt.Errorf("redrive work %d: it is no dead letter", work)
+		}
+		return q.enqueue(ctx, tx, []ledger.Job{*job})
+	})
+}
