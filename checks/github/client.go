@@ -23,6 +23,8 @@ type Options struct {
 	// Repository is owner/name.
 	Repository string
 	UserAgent  string
+	// Transport authenticates calls in place of a token, as an App's does; nil for none.
+	Transport http.RoundTripper
 	// Timeout bounds one attempt of a call; 10 s if it is zero.
 	Timeout time.Duration
 	// Retries is how often a call is repeated at most; zero means three times, a
@@ -56,10 +58,17 @@ func New(o Options) (*Client, error) {
 	if o.Retries == 0 {
 		o.Retries = 3
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 16
+	own := http.DefaultTransport.(*http.Transport).Clone()
+	own.MaxIdleConnsPerHost = 16
+	transport := http.RoundTripper(own)
+	if o.Transport != nil {
+		transport = o.Transport
+	}
 	make := func(again func(*http.Response, error) bool) *gh.Client {
-		c := gh.NewClient(repeating(transport, o, again)).WithAuthToken(o.Token)
+		c := gh.NewClient(repeating(transport, o, again))
+		if o.Token != "" {
+			c = c.WithAuthToken(o.Token)
+		}
 		c.BaseURL, c.UserAgent = base, o.UserAgent
 		return c
 	}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tminus/deploy-action/checks/alarm"
+	"github.com/tminus/deploy-action/checks/checkrun"
+	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/markdown"
+	"github.com/tminus/deploy-action/checks/report"
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/probe"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/rollback"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// actor takes releases back.
+type actor struct {
+	// github makes the client of a repository.
+	github func(repository string) (*github.Client, error)
+	// account makes the client of an account's API; an empty id means the server's own.
+	account func(id string) (*cloudflare.Client, error)
+	probe   *probe.Client
+	redact  func(string) string
+	log     *slog.Logger
+	// patience is how long the job that failed may take to take its release back itself.
+	patience time.Duration
+}
+
+// settled ends work that needs no rollback, with the reason.
+type settled string
+
+// Error implements error.
+func (s settled) Error() string { return string(s) }
+
+// act takes back the release of an alarm, if it still has to be. What is done is
+// told to say. An error means that it has to be tried again.
+func (a *actor) act(ctx context.Context, al alarm.Alarm, say func(string)) error {
+	err := a.takeBack(ctx, al, say)
+	if why, ok := errors.AsType[settled](err); ok {
+		say(string(why))
+		return nil
+	}
+	return err
+}
+
+func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) error {
+	c, err := a.github(al.Repository)
+	if err != nil {
+		return err
+	}
+	if err := a.leave(ctx, c, al, say); err != nil {
+		return err
+	}
+	back, err := a.believed(ctx, c, al)
+	if err != nil {
+		return err
+	}
+	loaded, err := load(ctx, c, al)
+	if err != nil {
+		return err
+	}
+	policy := loaded.Settings.Rollback.Decide(first(al.Stage, "deploy"), al.Environment, nil)
+	if policy.Do != project.RollBack {
+		return settled(fmt.Sprintf("the policy says %s", policy.Do))
+	}
+	target, err := loaded.In(al.Environment)
+	if err != nil {
+		return err
+	}
+	account, err := a.account(accountOf(target))
+	if err != nil {
+		return err
+	}
+	return a.run(ctx, c, account, al, loaded.Settings, target, back, say)
+}
+
+// leave gives the job that failed the time to take its release back itself.
+func (a *actor) leave(ctx context.Context, c *github.Client, al alarm.Alarm, say func(string)) error {
+	run := al.Payload.Run
+	told := false
+	for end := time.Now().Add(a.patience); run.ID != 0 && time.Now().Before(end); {
+		now, err := c.WorkflowRun(ctx, run.ID)
+		if err != nil || now.Over(run.Attempt) {
+			return nil // gone, or nobody to wait for
+		}
+		if !told {
+			say("the job that failed is still running, and may take its release back itself")
+			told = true
+		}
+		select {
+		case <-time.After(min(5*time.Second, a.patience/4)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// believed asks GitHub itself for the records: what a delivery says is only the
+// reason to look.
+func (a *actor) believed(ctx context.Context, c *github.Client, al alarm.Alarm) (*rollback.Return, error) {
+	all, err := deployment.Records(ctx, c, al.Environment)
+	if err != nil {
+		return nil, err
+	}
+	newest := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil })
+	switch i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.ID == al.Deployment }); {
+	case i < 0:
+		return nil, settled("GitHub has no such deployment")
+	case i != newest:
+		return nil, settled("superseded by release " + all[newest].Release)
+	case all[i].State == github.Success:
+		return nil, settled("the release has passed since")
+	case all[i].Payload.Release != al.Payload.Release:
+		return nil, settled("GitHub's record is of another release")
+	}
+	if i := slices.IndexFunc(all[:newest], func(r deployment.Record) bool {
+		return r.Manifest.Back.From == al.Payload.Release && r.Good
+	}); i >= 0 {
+		return nil, settled("taken back already, as " + all[i].Release)
+	}
+	from, good, err := deployment.Back(all, "")
+	if err != nil {
+		return nil, err
+	}
+	back := rollback.Undo(*from)
+	if good != nil {
+		back = rollback.To(*from, *good)
+	}
+	return &back, nil
+}
+
+// load reads the project as it was in the commit: the files that the record names.
+func load(ctx context.Context, c *github.Client, al alarm.Alarm) (project.Project, error) {
+	names := []string{project.SettingsFile}
+	var workers []string
+	for _, w := range al.Payload.Workers {
+		if w.At.File != "" && !slices.Contains(workers, w.At.File) {
+			workers = append(workers, w.At.File)
+		}
+	}
+	files, err := c.Files(ctx, al.Payload.Folder, al.SHA, append(names, workers...)...)
+	if err != nil {
+		return project.Project{}, err
+	}
+	return project.Load(files, workers...)
+}
+
+// accountOf is the account that the configuration names, empty if it names none.
+func accountOf(t project.Target) string {
+	for _, s := range t.Scripts {
+		if s.Section.Account.Written() {
+			return s.Section.Account.V
+		}
+	}
+	return ""
+}
+
+// run takes the release back and asks the environment whether it is well, shown on
+// the commit.
+func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.Client, al alarm.Alarm, s project.Settings, t project.Target, back *rollback.Return, say func(string)) error {
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	run := deployment.Run{Job: "rollback-webhook"}
+	keeper := &deployment.Keeper{Client: c, SHA: al.SHA, Folder: al.Payload.Folder, Run: run, Lose: lose, Settles: true}
+	runs := &checkrun.Keeper{
+		Client: c, SHA: al.SHA, Name: "Rollback by the server", Links: markdown.Links{Folder: al.Payload.Folder},
+		Owner: checkrun.Owner{Run: al.Deployment, Attempt: 1, Job: "rollback-webhook", URL: al.Payload.Run.URL},
+	}
+	way := &rollback.Way{}
+	m := release.NewDraft(release.ID(time.Now(), al.SHA)+"-rollback", al.SHA, t.Env, time.Now()).Manifest()
+	m.Back = &release.Back{Reason: a.redact(al.Words), By: "the webhook server", Strict: s.Rollback.Strict}
+	st := rollback.Stage{Client: account, Target: t, Scope: check.Scope(t), Known: back, Way: way, Manifest: m, Journal: keeper}
+	smoke := stage.Smoke{Probe: a.probe, Target: t, Scenario: s.Smoke, Redact: a.redact}
+	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{
+		{Env: t.Env, KeepGoing: true, Stage: stage.Guarded{Stage: st, Env: t.Env, Lock: keeper}, Undo: rollback.Forward{Stage: st}},
+		{Env: t.Env, KeepGoing: true, Stage: stage.Health{Probe: a.probe, Target: t, Path: s.Health.Path, Patience: s.Health.Timeout, Version: way.Version, Redact: a.redact}},
+		{Env: t.Env, Stage: smoke, Skip: smoke.Missing()},
+	}}
+	var failed []string
+	verdict, err := plan.Run(ctx, report.Redacted{Redact: a.redact, To: pipeline.Observers{runs, keeper, told{say, a.log, &failed}}})
+	if err != nil {
+		a.log.Warn("not all of it is shown on GitHub", "error", a.redact(err.Error()))
+	}
+	if verdict != pipeline.Passed {
+		return fmt.Errorf("the rollback of release %s %s: %s", al.Payload.Release, verdict, strings.Join(failed, "; "))
+	}
+	say(way.Summary())
+	return nil
+}
+
+// told hands on what a run does, in words.
+type told struct {
+	say    func(string)
+	log    *slog.Logger
+	failed *[]string
+}
+
+// Observe implements pipeline.Observer.
+func (t told) Observe(_ context.Context, e pipeline.Event) error {
+	switch e := e.(type) {
+	case pipeline.Did:
+		t.log.Info("did", "step", e.Step, "task", e.Task, "verdict", e.Verdict.String(), "outcome", e.Outcome, "took", e.Took)
+	case pipeline.Finished:
+		t.say(e.Step + " " + e.Verdict.String())
+		for _, f := range e.Findings {
+			if f.Severity == finding.Error {
+				*t.failed = append(*t.failed, f.Message)
+			}
+		}
+	}
+	return nil
+}
+
+func first(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// guard is the webhook server as a child process.
+type guard struct {
+	cmd     *exec.Cmd
+	address string
+	log     string // path
+}
+
+const hookSecret = "a secret of the hook, long enough"
+
+// guarded starts the server beside a step's repository and account.
+func (s *step) guarded(binary, database string) *guard {
+	s.t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.t.TempDir(), "log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	args := []string{"--listen", "127.0.0.1:0", "--database", database, "--repository", s.hub.FullName(), "--script", "tminus-*-production", "--patience", "20s", "--cacert", s.caFile()}
+	for _, value := range s.resolve() {
+		args = append(args, "--resolve", value)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, args...)
+	cmd.Env = append(s.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url)
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	g := &guard{cmd: cmd, log: log.Name()}
+	s.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); log.Close() })
+	for end := time.Now().Add(20 * time.Second); g.address == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		for line := range g.lines() {
+			if line["msg"] == "listening" {
+				g.address, _ = line["address"].(string)
+			}
+		}
+	}
+	if g.address == "" {
+		s.t.Fatalf("the server does not listen\n%s", read(s.t, g.log))
+	}
+	return g
+}
+
+// lines are the lines of the log.
+func (g *guard) lines() func(func(map[string]any) bool) {
+	return func(yield func(map[string]any) bool) {
+		f, err := os.Open(g.log)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			var one map[string]any
+			if json.Unmarshal(lines.Bytes(), &one) == nil && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	binary, err := buildBinary(t.Context(), t.TempDir(), "rollback-webhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := s.promote("--prod-only"); e.code != 0 {
+		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
+	}
+	good := s.servingIn("production")
+	database := filepath.Join(t.TempDir(), "server.db")
+	g := s.guarded(binary, database)
+	if res, err := http.Get("http://" + g.address + "/readyz"); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("not ready: %v", err)
+	}
+	hook := s.hub.Hook("http://"+g.address+"/webhook", hookSecret, "deployment_status")
+	if err := s.spoil("smoke-production"); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.promote("--prod-only", "--on-failure", "stop"); e.code != 1 {
+		t.Fatalf("the bad release: exit code %d\n%s", e.code, e.log)
+	}
+	s.untilRolledBack(g, 1)
+	if d := differing(good, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
+	}
+	if got := s.runsNamed("Rollback by the server / "); !slices.Equal(got, []string{"1 Rollback production success", "2 Health production success", "3 Smoke production success"}) {
+		t.Errorf("check runs %q", got)
+	}
+	// Told again, and after the server was killed, nothing is done twice.
+	s.again5xx(g, hook)
+	_ = g.cmd.Process.Kill()
+	_ = g.cmd.Wait()
+	g = s.guarded(binary, database)
+	time.Sleep(2 * time.Second)
+	if n := len(s.hub.Deployments("production")); n != 3 {
+		t.Errorf("%d deployments to production, not three", n)
+	}
+	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.cmd.Wait(); err != nil {
+		t.Errorf("the server ended with %v\n%s", err, read(t, g.log))
+	}
+	for _, secret := range append([]string{hookSecret, s.hub.token, s.token}, s.secrets["JWT_SECRET"]) {
+		if strings.Contains(read(t, g.log), secret) {
+			t.Error("a secret is in the log")
+		}
+	}
+}
+
+// untilRolledBack waits until so many rollbacks have succeeded.
+func (s *step) untilRolledBack(g *guard, want int) {
+	s.t.Helper()
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		n := 0
+		for _, d := range s.hub.Deployments("production") {
+			if d.Task == "rollback" && d.State == "success" {
+				n++
+			}
+		}
+		if n == want {
+			return
+		}
+	}
+	s.t.Fatalf("no rollback: %s\n%s", s.states("production"), read(s.t, g.log))
+}
+
+// again5xx has every delivery of the hook sent once more.
+func (s *step) again5xx(g *guard, hook int64) {
+	s.t.Helper()
+	for _, d := range s.hub.Deliveries(hook) {
+		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+g.address+"/webhook", strings.NewReader(string(d.Request.Body)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for name, value := range d.Request.Header {
+			r.Header[name] = value
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil || res.StatusCode != http.StatusAccepted && res.StatusCode != http.StatusOK {
+			s.t.Fatalf("told again: %v, %v", res, err)
+		}
+		res.Body.Close()
+	}
+}
