@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/summary"
@@ -84,7 +87,12 @@ func (b *bring) find(ctx context.Context) error {
 	if b.face != nil && b.face.client != nil {
 		all, err := deployment.Records(ctx, b.face.client, b.whole.Env)
 		if err == nil && len(all) > 0 {
-			return b.among(all)
+			missing := b.unknown(ctx, deployment.Newest(all))
+			if missing == "" {
+				return b.among(all)
+			}
+			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub has no record of release %s, which was deployed last", missing).
+				Hintf("the record in the workspace or the labels on Cloudflare are used in its place")})
 		}
 		if err != nil {
 			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", err).
@@ -95,7 +103,7 @@ func (b *bring) find(ctx context.Context) error {
 	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
 		return nil
 	}
-	if err == nil && b.newest(ctx, m.Release) {
+	if err == nil && b.unknown(ctx, m.Release) == "" {
 		r := rollback.Undo(m)
 		r.Source = "the record in the workspace"
 		b.known = &r
@@ -103,19 +111,26 @@ func (b *bring) find(ctx context.Context) error {
 	return err
 }
 
-// newest tells whether a record of the workspace is of the release that was
-// deployed last, from wherever.
-func (b *bring) newest(ctx context.Context, name string) bool {
-	for _, s := range b.target.Scripts {
-		all, err := b.client.Deployments(ctx, s.Name)
-		if err != nil || len(all) == 0 {
-			continue
-		}
-		if l, ok := release.ParseLabel(all[0].Message()); ok && max(l.Release, l.From) > name {
-			return false
-		}
+// unknown is the release that was deployed last, from wherever, if it is newer than
+// those that a record knows; empty if there is none.
+func (b *bring) unknown(ctx context.Context, newest string) string {
+	found := make([]string, len(b.target.Scripts))
+	group, asking := errgroup.WithContext(ctx)
+	for i, s := range b.target.Scripts {
+		group.Go(func() error {
+			all, err := b.client.Deployments(asking, s.Name)
+			if err == nil && len(all) > 0 {
+				l, _ := release.ParseLabel(all[0].Message())
+				found[i] = max(l.Release, l.From)
+			}
+			return nil // the rollback reads it once more, and says what is wrong
+		})
 	}
-	return true
+	_ = group.Wait()
+	if last := slices.Max(append(found, "")); last > newest {
+		return last
+	}
+	return ""
 }
 
 // among chooses among GitHub's records.
