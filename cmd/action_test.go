@@ -139,7 +139,7 @@ func TestTheActionRunsTheImagesProgram(t *testing.T) {
 	stages := strings.Split(string(raw), "\nFROM ")
 	last := stages[len(stages)-1]
 	entry := regexp.MustCompile(`ENTRYPOINT \["([^"]+)"\]`).FindStringSubmatch(last)
-	if entry == nil || a.Runs["post-entrypoint"] != entry[1] || a.Runs["using"] != "docker" || a.Branding.Icon == "" || a.Author == "" {
+	if entry == nil || a.Runs["post-entrypoint"] != entry[1]+"-post" || !strings.Contains(string(raw), "$COMMAND-post") || a.Runs["using"] != "docker" || a.Branding.Icon == "" || a.Author == "" {
 		t.Errorf("%+v, entrypoint %v", a.Runs, entry)
 	}
 	if !strings.Contains(strings.SplitN(last, "\n", 2)[0], " AS action") {

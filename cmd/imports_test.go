@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"runner/schema":     {"cloudflare", "finding"},
 	"runner/live":       {"cloudflare", "release", "finding"},
 	"runner/remedy":     {"cloudflare", "live", "finding"},
-	"runner/upload":     {"project", "wrangler", "bundle", "secret", "cloudflare", "finding"},
+	"runner/upload":     {"release", "project", "wrangler", "bundle", "secret", "cloudflare", "finding"},
 	"runner/check":      {"project", "wrangler", "bundle", "cloudflare", "live", "finding"},
 	"runner/stage":      {"pipeline", "project", "bundle", "check", "child", "schema", "probe", "cloudflare", "remedy", "release", "finding"},
 	"runner/rollback":   {"pipeline", "project", "live", "remedy", "cloudflare", "release", "finding"},

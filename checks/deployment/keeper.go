@@ -23,6 +23,9 @@ type Keeper struct {
 	// URLs are the addresses to look at, by environment.
 	URLs map[string]string
 	Lock Policy
+	// Settles: a run that passes has taken back what others left without a verdict,
+	// even if that meant to change nothing.
+	Settles bool
 	// Lose ends the run when another release turns out to have been first.
 	Lose func(error)
 
@@ -64,6 +67,7 @@ type place struct {
 	begun     bool // the release was recorded, or is being recorded
 	id        int64
 	closed    string // the last state that was set
+	tookOver  bool   // what others left in progress was ended
 	cancelled bool
 
 	lane   lane.Lane
@@ -84,7 +88,7 @@ func (k *Keeper) Observe(ctx context.Context, e pipeline.Event) error {
 			k.finished(ctx, p, e)
 		}
 	case pipeline.Ended:
-		return k.close(ctx)
+		return k.close(ctx, k.Settles && e.Verdict == pipeline.Passed)
 	}
 	return nil
 }
@@ -183,7 +187,7 @@ func (k *Keeper) Resume(env string, id int64, m release.Manifest) {
 }
 
 // close waits until everything was said.
-func (k *Keeper) close(ctx context.Context) error {
+func (k *Keeper) close(ctx context.Context, settled bool) error {
 	limit := closing
 	k.mu.Lock()
 	for _, p := range k.places {
@@ -198,6 +202,11 @@ func (k *Keeper) close(ctx context.Context) error {
 	for _, p := range k.places {
 		if err := p.lane.Wait(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("the deployment to %s may not show how it ended: %w", p.env, err))
+		}
+	}
+	for _, p := range k.places {
+		if seen := k.seen(p); settled && seen != nil && seen.over() {
+			k.settle(ctx, p, seen)
 		}
 	}
 	done := make(chan struct{})

@@ -18,8 +18,25 @@ func (k *Keeper) confirm(ctx context.Context, p *place) {
 	}
 }
 
+// settle says of what others left that it was taken back, or that it never served.
+func (k *Keeper) settle(ctx context.Context, p *place, seen *look) {
+	for _, h := range seen.left() {
+		if h.id == p.id {
+			continue
+		}
+		_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Failure, LogURL: k.Run.URL, Description: "Its run ended without a verdict, and what it left was taken back"})
+	}
+}
+
 // takeOver ends deployments whose runs are over, and says so.
 func (k *Keeper) takeOver(ctx context.Context, p *place, seen *look) error {
+	k.mu.Lock()
+	done := p.tookOver
+	p.tookOver = true
+	k.mu.Unlock()
+	if done {
+		return nil
+	}
 	var notes []finding.Finding
 	for _, h := range seen.open {
 		if h.alive || h.id >= p.id { // a look that took long sees this very deployment too
@@ -28,11 +45,34 @@ func (k *Keeper) takeOver(ctx context.Context, p *place, seen *look) error {
 		notes = append(notes, finding.Notef("lock-taken-over", finding.Position{}, "%s was left in progress by %s, whose run is over", p.env, h.describe()).
 			Hintf("what it may have left half done is replaced by this release"))
 		k.beside.Go(func() {
-			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: "Its run ended without a verdict; taken over by release " + p.manifest.Release})
+			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: "Its run ended without a verdict"})
 		})
 	}
 	return finding.Join(notes)
 }
+
+// Left tells which releases of an environment were left in progress by runs that are
+// over, as far as is known after a while.
+func (k *Keeper) Left(ctx context.Context, env string, wait time.Duration) []string {
+	p := k.at(env)
+	l := k.seen(p)
+	if l == nil {
+		l = k.look(ctx, p)
+	}
+	select {
+	case <-l.done:
+	case <-time.After(wait):
+		return nil
+	}
+	var names []string
+	for _, h := range l.left() {
+		names = append(names, h.release)
+	}
+	return names
+}
+
+// Look begins to look at an environment, beside whatever goes on.
+func (k *Keeper) Look(ctx context.Context, env string) { k.look(ctx, k.at(env)) }
 
 func locked(env string, h held) error {
 	return finding.Errorf("locked", finding.Position{}, "%s is being changed by %s", env, h.describe()).

@@ -20,6 +20,9 @@ type look struct {
 	// not retired.
 	open   []held
 	active []int64
+	// unjudged is the newest deployment of ours if it ended without a verdict: it was
+	// cancelled, or killed.
+	unjudged []held
 	// good is the newest of those that were good, reason why the newest rollback was made.
 	good   *release.Manifest
 	reason *release.Back
@@ -70,6 +73,12 @@ func (l *look) before(id int64) []held {
 	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive || id != 0 && h.id >= id })
 }
 
+// left are the deployments whose runs are over, and that nobody has judged.
+func (l *look) left() []held {
+	dead := slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return h.alive })
+	return append(dead, l.unjudged...)
+}
+
 func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 	found, err := k.Client.Deployments(ctx, url.Values{"environment": {env}}, newest)
 	if err != nil {
@@ -93,6 +102,11 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 	}
 	if err := group.Wait(); err != nil {
 		return err
+	}
+	newest := slices.IndexFunc(states, func(s string) bool { return s != "" })
+	if newest >= 0 && states[newest] == github.Error {
+		p, _ := ParsePayload(found[newest].Payload)
+		l.unjudged = []held{{id: found[newest].ID, release: p.Release, run: p.Run}}
 	}
 	taken := map[string]bool{}
 	for i, d := range found {

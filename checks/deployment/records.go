@@ -55,19 +55,6 @@ func Records(ctx context.Context, c *github.Client, env string) ([]Record, error
 	return all, group.Wait()
 }
 
-// Newest is the name of the newest release that the records know of.
-func Newest(all []Record) string {
-	name := ""
-	for _, r := range all {
-		if back := r.Manifest.Back; back != nil {
-			name = max(name, back.From)
-		} else {
-			name = max(name, r.Release)
-		}
-	}
-	return name
-}
-
 // Back finds among the records the release to be taken back, the newest, and the
 // one to go back to: the last good one before it that was not taken back itself, or
 // the one with the given name. The second is nil when there is none.

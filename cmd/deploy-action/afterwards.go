@@ -34,7 +34,7 @@ func (p *promotion) closed(ended map[string]pipeline.Finished) []closedGate {
 }
 
 // takeBack rolls back what the policy has rolled back, at once and from the manifest
-// in hand, and tells which environments that was.
+// in hand, and tells which environments are well again.
 func (p *promotion) takeBack(ctx context.Context, ended map[string]pipeline.Finished) map[string]bool {
 	taken := map[string]bool{}
 	for _, gate := range p.closed(ended) {
@@ -44,9 +44,9 @@ func (p *promotion) takeBack(ctx context.Context, ended map[string]pipeline.Fini
 			p.tellPolicy(gate, policy)
 			continue
 		}
-		taken[env] = true
 		b := p.bringBack(gate)
 		verdict, err := b.run(ctx)
+		taken[env] = verdict == pipeline.Passed
 		if err != nil {
 			p.tell(finding.From(fmt.Errorf("the rollback of %s: %w", env, err), "rollback", finding.Position{}))
 		}

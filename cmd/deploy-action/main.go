@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -35,7 +37,7 @@ func main() {
 	ctx, stop := interruptible(context.Background(), os.Stderr, os.Getenv("GITHUB_ACTIONS") == "true")
 	defer stop()
 	p := program{
-		args: os.Args[1:], lookup: os.LookupEnv, environ: os.Environ(),
+		args: os.Args[1:], post: strings.HasSuffix(filepath.Base(os.Args[0]), "-post"), lookup: os.LookupEnv, environ: os.Environ(),
 		out: os.Stdout, err: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdout.Fd())),
 		size:     func() (int, int) { return terminalSize(os.Stdout) },

@@ -23,6 +23,7 @@ const userAgent = "tminus-deploy-action/1"
 // program is one run of the program with all that it gets from outside.
 type program struct {
 	args     []string
+	post     bool // it was called as the post part of the action
 	lookup   func(string) (string, bool)
 	environ  []string
 	out, err io.Writer
@@ -40,9 +41,12 @@ type program struct {
 func (p *program) main(ctx context.Context) int {
 	p.redact = secret.Store{}.Redactor(p.sensitive()...).Redact
 	p.face = p.openFace()
+	if p.post && p.face == nil {
+		return exitPassed
+	}
 	if p.face != nil {
 		getenv := func(name string) string { v, _ := p.lookup(name); return v }
-		if getenv("STATE_"+stateBegun) != "" {
+		if p.post || getenv("STATE_"+stateBegun) != "" {
 			p.face.finish(ctx, getenv)
 			return exitPassed
 		}
@@ -144,7 +148,7 @@ func (p *program) watch() (pipeline.Observer, func()) {
 }
 
 // titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "release-hold": "Hold"}
+var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "recovery": "Recovery", "release-hold": "Hold"}
 
 // title is how this run is called on GitHub.
 func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }

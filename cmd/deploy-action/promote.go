@@ -72,8 +72,16 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 	if p.flags.DryRun {
 		return pipeline.Passed, p.dryRun(plan)
 	}
+	recover := p.leftBehind(ctx)
 	if verdict, err := p.check(ctx); err != nil || verdict != pipeline.Passed {
 		return verdict, err
+	}
+	before := []finding.Finding(nil)
+	if p.face != nil {
+		before = p.face.before
+	}
+	if recover(ctx); p.face != nil {
+		p.face.before, p.face.found = before, nil
 	}
 	ended := map[string]pipeline.Finished{}
 	ctx, lose := context.WithCancelCause(ctx)

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/summary"
@@ -84,56 +81,38 @@ func (b *bring) find(ctx context.Context) error {
 		b.known = &r
 		return nil
 	}
-	if b.face != nil && b.face.client != nil {
-		all, err := deployment.Records(ctx, b.face.client, b.whole.Env)
-		if err == nil && len(all) > 0 {
-			missing := b.unknown(ctx, deployment.Newest(all))
-			if missing == "" {
-				return b.among(all)
-			}
-			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub has no record of release %s, which was deployed last", missing).
-				Hintf("the record in the workspace or the labels on Cloudflare are used in its place")})
-		}
-		if err != nil {
-			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", err).
-				Hintf("give the job the permission deployments: write; the labels on Cloudflare are used in their place")})
-		}
+	local, err := b.local()
+	b.known = local
+	if b.face == nil || b.face.client == nil {
+		return err
 	}
-	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
-	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
-		return nil
+	all, failed := deployment.Records(ctx, b.face.client, b.whole.Env)
+	if failed == nil && len(all) > 0 {
+		return b.among(all)
 	}
-	if err == nil && b.unknown(ctx, m.Release) == "" {
-		r := rollback.Undo(m)
-		r.Source = "the record in the workspace"
-		b.known = &r
+	if failed != nil {
+		b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", failed).
+			Hintf("give the job the permission deployments: write; the labels on Cloudflare are used in their place")})
 	}
 	return err
 }
 
-// unknown is the release that was deployed last, from wherever, if it is newer than
-// those that a record knows; empty if there is none.
-func (b *bring) unknown(ctx context.Context, newest string) string {
-	found := make([]string, len(b.target.Scripts))
-	group, asking := errgroup.WithContext(ctx)
-	for i, s := range b.target.Scripts {
-		group.Go(func() error {
-			all, err := b.client.Deployments(asking, s.Name)
-			if err == nil && len(all) > 0 {
-				l, _ := release.ParseLabel(all[0].Message())
-				found[i] = max(l.Release, l.From)
-			}
-			return nil // the rollback reads it once more, and says what is wrong
-		})
+// local is the way back as the workspace's record has it, nil if there is none.
+func (b *bring) local() (*rollback.Return, error) {
+	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
+	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
+		return nil, nil
 	}
-	_ = group.Wait()
-	if last := slices.Max(append(found, "")); last > newest {
-		return last
+	if err != nil {
+		return nil, err
 	}
-	return ""
+	r := rollback.Undo(m)
+	r.Source, r.Dated = "the record in the workspace", true
+	return &r, nil
 }
 
-// among chooses among GitHub's records.
+// among chooses among GitHub's records. A release that GitHub could not record may
+// have come since; then the workspace's record is used, or the labels.
 func (b *bring) among(all []deployment.Record) error {
 	from, good, err := deployment.Back(all, b.flags.Release)
 	if err != nil {
@@ -146,6 +125,7 @@ func (b *bring) among(all []deployment.Record) error {
 	if good != nil {
 		r = rollback.To(*from, *good)
 	}
+	r.Dated, r.Else = true, b.known
 	b.known, b.again = &r, deployment.Unsettled(all, from.Release)
 	return nil
 }
@@ -161,7 +141,7 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	b.show(lose)
 	s := rollback.Stage{
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
-		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
+		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
 	}
 	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{{Env: b.whole.Env, KeepGoing: true, Stage: stage.Guarded{Stage: s, Env: b.whole.Env, Lock: b.lock()}, Undo: undo(s)}}}
 	if !b.flags.DryRun {
@@ -175,6 +155,12 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	verdict, err := b.program.run(ctx, plan, verdicts(ended))
 	b.after(verdict, ended)
 	return verdict, err
+}
+
+// access says what is wrong with the token or the account.
+func (b *bring) access(ctx context.Context) error {
+	_, err := check.Access(ctx, b.client)
+	return err
 }
 
 // undo is what makes a rollback whole again that came to a stop half-way.
@@ -251,6 +237,7 @@ func (b *bring) show(lose func(error)) {
 		}
 	}
 	f.deployments = f.keeper(map[string]string{b.whole.Env: url}, deployment.Policy{Refuse: b.flags.Lock == "refuse", Patience: b.flags.LockTimeout}, lose)
+	f.deployments.Settles = !b.flags.DryRun
 }
 
 func (b *bring) environments() []summary.Environment {

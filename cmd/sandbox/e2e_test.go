@@ -262,7 +262,7 @@ func TestEachGateCloses(t *testing.T) {
 		t.Run(gate, func(t *testing.T) {
 			t.Parallel()
 			s := newStand(t, "", gate)
-			args := []string{"promote", "--health-timeout", "2s"}
+			args := []string{"promote", "--health-timeout", "2s", "--on-failure", "stop"}
 			if gate != "build" {
 				args = append(args, "--skip-build")
 			}

@@ -204,7 +204,7 @@ func (s *step) again() {
 func TestAFailedGateIsSeenAtTheLineAtFault(t *testing.T) {
 	t.Parallel()
 	s := newStep(t, "smoke-production")
-	e := s.promote()
+	e := s.promote("--on-failure", "stop")
 	if e.code != 1 || !slices.Equal(s.conclusions(), concluded("success", "success", "success", "success", "success", "success", "success", "success", "failure")) {
 		t.Fatalf("exit code %d, %q\n%s", e.code, s.conclusions(), e.log)
 	}
@@ -222,6 +222,20 @@ func TestAFailedGateIsSeenAtTheLineAtFault(t *testing.T) {
 	}
 	if out, _ := e.outputs(); out["verdict"] != "failed" {
 		t.Errorf("outputs %v", out)
+	}
+}
+
+// A first release has nothing to go back to: the rollback refuses, and it is said
+// that production serves what nobody has found good.
+func TestAFirstReleaseCannotBeTakenBackAndThatIsSaid(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "smoke-production")
+	e := s.promote()
+	if e.code != 1 || !strings.Contains(e.log, "[one-way]") || !strings.Contains(e.log, "[unverified]") || !s.closed() {
+		t.Errorf("exit code %d, %q\n%s", e.code, s.conclusions(), e.log)
+	}
+	if s.states("production") != "failure" {
+		t.Errorf("production %s", s.states("production"))
 	}
 }
 

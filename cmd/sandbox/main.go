@@ -47,7 +47,7 @@ type serveFlags struct {
 
 type benchFlags struct {
 	commonFlags
-	What string `arg:"" enum:"deploy,github" default:"deploy" help:"deploy: the staging deploy against wrangler's; github: what it costs to be seen on GitHub."`
+	What string `arg:"" enum:"deploy,rollback,github" default:"deploy" help:"deploy and rollback: against wrangler's in the runbook's loop; github: what it costs to be seen there."`
 }
 
 func main() {
@@ -60,11 +60,7 @@ func main() {
 	case "serve":
 		err = serve(ctx, f.Serve)
 	case "bench", "bench <what>":
-		if f.Bench.What == "github" {
-			err = benchGitHub(ctx, f.Bench)
-		} else {
-			err = bench(ctx, f.Bench)
-		}
+		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub}[f.Bench.What](ctx, f.Bench)
 	default:
 		err = story(ctx, f.Run)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tminus/deploy-action/checks/fakegithub"
 )
 
 // command runs another command of the program as a step of a new job.
@@ -56,21 +58,6 @@ func differing(a, b map[string]string) []string {
 	return names
 }
 
-// spoil makes a gate fail for real from now on.
-func (s *stand) spoil(gate string) {
-	s.t.Helper()
-	d, err := findDefect(gate)
-	if err == nil && d.edit != nil {
-		err = d.edit(s.dir)
-	}
-	if err == nil && d.account != nil {
-		err = d.account(s.world)
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // changeCode changes the code of one Worker.
 func (s *stand) changeCode(worker, text string) {
 	s.t.Helper()
@@ -109,7 +96,9 @@ func TestAClosedProductionGateIsRolledBackAtOnce(t *testing.T) {
 		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
 	}
 	good := s.servingIn("production")
-	s.spoil("smoke-production")
+	if err := s.spoil("smoke-production"); err != nil {
+		t.Fatal(err)
+	}
 	e := s.promote()
 	if e.code != 1 || !strings.Contains(e.log, "rolled back") {
 		t.Fatalf("exit code %d\n%s", e.code, e.log)
@@ -202,5 +191,75 @@ func TestARollbackByHandIsDoneOnce(t *testing.T) {
 				t.Errorf("the second time: exit code %d, writes %v\n%s", code, s.writes(), log)
 			}
 		})
+	}
+}
+
+// A job that is killed between switch and verdict leaves production on a release
+// that nobody judged. The next run takes it back before it does anything else.
+func TestWhatAKilledJobLeftIsTakenBackByTheNext(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	if e := s.promote(); e.code != 0 {
+		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
+	}
+	good := s.servingIn("production")
+	s.changeCode("api", "2")
+	s.changeCode("push", "2")
+	wait, cmd := s.begin(nil, "--prod-only")
+	s.until(func(r fakegithub.Run) bool {
+		return r.Name == "Promote / 8 Health production" && r.Status == "in_progress" && len(s.hub.Deployments("production")) == 2
+	})
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.post(wait())
+	if d := differing(good, s.servingIn("production")); len(d) != 2 {
+		t.Fatalf("the killed release changed %v", d)
+	}
+	// The next release does not come as far as production.
+	if err := s.spoil("smoke-staging"); err != nil {
+		t.Fatal(err)
+	}
+	e := s.promote()
+	if e.code != 1 || !strings.Contains(e.log, "left half done") {
+		t.Errorf("exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(good, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
+	}
+	if got := s.runsNamed("Recovery / "); !slices.Equal(got, []string{"1 Rollback production success", "2 Health production success", "3 Smoke production success"}) {
+		t.Errorf("check runs %q", got)
+	}
+	if !s.closed() {
+		t.Errorf("left open: %q, deployments %s", s.conclusions(), s.states("production"))
+	}
+}
+
+// A version whose secrets have changed since is refused by name before anything is
+// changed, and comes back only when somebody says so.
+func TestChangedSecretsAreRefusedByNameBeforeAnyChange(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	if e := s.promote("--prod-only", "--skip-smoke"); e.code != 0 {
+		t.Fatalf("exit code %d\n%s", e.code, e.log)
+	}
+	first := s.servingIn("production")
+	s.secrets["JWT_SECRET"] = randomSecret()
+	if e := s.promote("--prod-only", "--skip-smoke"); e.code != 0 {
+		t.Fatalf("exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(first, s.servingIn("production")); len(d) != 2 {
+		t.Fatalf("the new secret changed %v", d)
+	}
+	s.Forget()
+	e := s.command("rollback", "--env", "production", "--skip-smoke")
+	if e.code != 1 || !strings.Contains(e.log, "JWT_SECRET") || !strings.Contains(e.log, "[secrets-changed]") || len(s.writes()) != 0 {
+		t.Errorf("exit code %d, writes %v\n%s", e.code, s.writes(), e.log)
+	}
+	if e := s.command("rollback", "--env", "production", "--skip-smoke", "--force-secrets"); e.code != 0 {
+		t.Errorf("forced: exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(first, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
 	}
 }

@@ -52,17 +52,25 @@ func (w *world) deployAction(ctx context.Context, binary string, args ...string)
 
 // ready opens a furnished world for a project, broken or not.
 func ready(ctx context.Context, f commonFlags, breaks string) (*world, error) {
+	w, err := copied(ctx, f, breaks != "")
+	if err != nil || breaks == "" {
+		return w, err
+	}
+	if err := w.spoil(breaks); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// copied opens a furnished world for a project, or for a copy that may be changed.
+func copied(ctx context.Context, f commonFlags, copying bool) (*world, error) {
 	if err := install(ctx, f.Project); err != nil {
 		return nil, err
 	}
 	dir := f.Project
-	var d defect
-	if breaks != "" {
-		var err error
-		if d, err = findDefect(breaks); err != nil {
-			return nil, err
-		}
-		copied, err := os.MkdirTemp("", "sandbox-project-")
+	if copying {
+		made, err := os.MkdirTemp("", "sandbox-project-")
 		if err != nil {
 			return nil, err
 		}
@@ -70,35 +78,42 @@ func ready(ctx context.Context, f commonFlags, breaks string) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := copyProject(from, copied); err != nil {
+		if err := copyProject(from, made); err != nil {
 			return nil, err
 		}
-		dir = copied
-		if d.edit != nil {
-			if err := d.edit(dir); err != nil {
-				return nil, err
-			}
-		}
+		dir = made
 	}
 	w, err := open(ctx, dir, f.Latency)
 	if err != nil {
 		return nil, err
 	}
-	w.copied = breaks != ""
+	w.copied = copying
 	if err := w.furnish(); err != nil {
 		w.close()
 		return nil, err
 	}
-	if d.account != nil {
-		if err := d.account(w); err != nil {
-			w.close()
-			return nil, err
-		}
-	}
 	return w, nil
 }
 
-// story runs the whole promotion from an empty account.
+// spoil makes one gate fail for real from now on.
+func (w *world) spoil(gate string) error {
+	d, err := findDefect(gate)
+	if err != nil {
+		return err
+	}
+	if d.edit != nil {
+		if err := d.edit(w.dir); err != nil {
+			return err
+		}
+	}
+	if d.account != nil {
+		return d.account(w)
+	}
+	return nil
+}
+
+// story runs the whole promotion from an empty account. A gate of production closes
+// behind a release that serves already, so that there is something to go back to.
 func story(ctx context.Context, f runFlags) error {
 	if f.Break != "" {
 		d, err := findDefect(f.Break)
@@ -107,7 +122,12 @@ func story(ctx context.Context, f runFlags) error {
 		}
 		fmt.Printf("broken on purpose: %s\n", d.what)
 	}
-	w, err := ready(ctx, f.commonFlags, f.Break)
+	second := strings.HasSuffix(f.Break, "-production")
+	opening := func() (*world, error) { return ready(ctx, f.commonFlags, f.Break) }
+	if second {
+		opening = func() (*world, error) { return copied(ctx, f.commonFlags, true) }
+	}
+	w, err := opening()
 	if err != nil {
 		return err
 	}
@@ -117,9 +137,33 @@ func story(ctx context.Context, f runFlags) error {
 		return err
 	}
 	fmt.Printf("an account of this process at %s, its Workers behind https://%s\n", w.API, w.Edge)
-	args := append([]string{"promote"}, trimDashes(f.Args)...)
-	cmd := w.deployAction(ctx, binary, args...)
+	var before []answer
+	if second {
+		before, err = w.goodRelease(ctx, binary)
+		if err = errors.Join(err, w.spoil(f.Break)); err != nil {
+			return err
+		}
+	}
+	err = w.promote(ctx, binary, f)
+	if second {
+		if err := w.compare(before); err != nil {
+			return err
+		}
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exitCode(exit.ExitCode())
+	}
+	if err == nil && f.Break == "" {
+		fmt.Print(next)
+	}
+	return err
+}
+
+// promote runs the program in the terminal, or as a job on GitHub.
+func (w *world) promote(ctx context.Context, binary string, f runFlags) error {
+	cmd := w.deployAction(ctx, binary, append([]string{"promote"}, trimDashes(f.Args)...)...)
 	w.Forget()
+	var err error
 	if f.GitHub {
 		err = w.asJob(ctx, cmd, f.Keep)
 	} else {
@@ -127,16 +171,7 @@ func story(ctx context.Context, f runFlags) error {
 		err = cmd.Run()
 	}
 	fmt.Printf("\n%d calls of the API, %d of them writes\n", len(w.Calls()), len(w.Calls().Writes()))
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exitCode(exit.ExitCode())
-	}
-	if err != nil {
-		return err
-	}
-	if f.Break == "" {
-		fmt.Print(next)
-	}
-	return nil
+	return err
 }
 
 // asJob runs the program as a step of a workflow, shows the repository as it

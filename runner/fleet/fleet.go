@@ -143,6 +143,7 @@ func (m *move) placed() release.Placed {
 	return release.Placed{
 		Worker: m.script.Worker, Script: m.script.Name, Version: m.version, Previous: m.before.Shares(), Digest: m.digest,
 		Unchanged: m.way == unchanged, OneWay: m.oneWay, Triggers: m.want, PreviousTriggers: m.before.Triggers, At: m.script.At(),
+		Secrets: m.upload.Fingerprints(),
 	}
 }
 

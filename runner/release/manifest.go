@@ -57,6 +57,28 @@ type Placed struct {
 	Triggers         Triggers         `json:"triggers"`
 	PreviousTriggers Triggers         `json:"previous_triggers"`
 	At               finding.Position `json:"at,omitzero"`
+	// Secrets are fingerprints of the secrets that went up with the version.
+	Secrets Fingerprints `json:"secrets,omitzero"`
+}
+
+// Fingerprints tell whether secrets are the same without telling what they are: keyed
+// hashes, which can be compared where the key was the same.
+type Fingerprints struct {
+	Key    string            `json:"key"` // a fingerprint of the key itself
+	Values map[string]string `json:"values"`
+}
+
+// Changed are the names of secrets whose values are others in two releases, sorted.
+// What cannot be compared is left out.
+func (f Fingerprints) Changed(g Fingerprints) []string {
+	var names []string
+	for name, v := range f.Values {
+		if w, ok := g.Values[name]; ok && f.Key == g.Key && v != w {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Share is a version's part of a script's requests, in percent.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,4 +111,40 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%s does not come back: %v", out, err)
 		}
 	})
+}
+
+func TestALabelTellsWhatWasTakenBack(t *testing.T) {
+	t.Parallel()
+	digest := "sha256:" + strings.Repeat("ab", 16)
+	for _, l := range []Label{
+		{Release: "20261121T190455Z-d881ac3", Digest: digest},
+		{Release: "20261121T190455Z-d881ac3", Digest: digest, From: "20261121T190456Z-d881ac4"},
+		{Release: "20261121T190455Z-d881ac3", Digest: digest, From: "20261121T190456Z-d881ac4", Strict: true},
+	} {
+		text := l.String()
+		if got, ok := ParseLabel(text); !ok || got != l {
+			t.Errorf("%q came back as %+v, %v", text, got, ok)
+		}
+		if len(text) > 100 {
+			t.Errorf("%q has %d bytes; 100 are kept", text, len(text))
+		}
+	}
+	for _, text := range []string{"release r sha256:00", "release r " + digest + " <", "release r " + digest + "<x", "a release r " + digest} {
+		if _, ok := ParseLabel(text); ok {
+			t.Errorf("%q was taken for a label", text)
+		}
+	}
+}
+
+func TestFingerprintsTellWhichSecretsChanged(t *testing.T) {
+	t.Parallel()
+	old := Fingerprints{Key: "k", Values: map[string]string{"B": "1", "A": "1", "SAME": "1", "GONE": "1"}}
+	now := Fingerprints{Key: "k", Values: map[string]string{"B": "2", "A": "2", "SAME": "1", "NEW": "1"}}
+	if got := old.Changed(now); !slices.Equal(got, []string{"A", "B"}) {
+		t.Errorf("changed %v", got)
+	}
+	now.Key = "another"
+	if got := old.Changed(now); len(got) != 0 {
+		t.Errorf("what cannot be compared changed: %v", got)
+	}
 }

@@ -24,7 +24,9 @@ type Aim struct {
 	Triggers *release.Triggers
 	// OneWay says why there is no way back; empty if there is one.
 	OneWay string
-	At     finding.Position
+	// Secrets are the names of those whose values have changed since.
+	Secrets []string
+	At      finding.Position
 }
 
 // Return is the way back of an environment.
@@ -38,6 +40,19 @@ type Return struct {
 	Migrated []release.Migrated
 	// Source says where this is known from.
 	Source string
+	// Dated: the record may not know of later releases. The labels on Cloudflare are
+	// asked whether there are some, and then Else is taken, or the way that they tell.
+	Dated bool
+	Else  *Return
+}
+
+// stale tells whether a later release than the one that is to be taken back has been
+// deployed, or taken back, since.
+func (r Return) stale(scripts []live.Script) bool {
+	return r.Dated && slices.ContainsFunc(scripts, func(s live.Script) bool {
+		l, ok := release.ParseLabel(s.Serving.Message())
+		return ok && max(l.Release, l.From) > r.From
+	})
 }
 
 // Aim finds a script's way back.
@@ -83,6 +98,7 @@ func To(from, good release.Manifest) Return {
 		default:
 			a.Serves = []release.Share{{Version: g.Version, Percent: 100}}
 		}
+		a.Secrets = g.Secrets.Changed(w.Secrets)
 		triggers := g.Triggers
 		if slices.Equal(a.Serves, w.Previous) {
 			triggers = w.PreviousTriggers

@@ -195,7 +195,7 @@ func (e *evidence) bound(script project.Script, version string) []finding.Findin
 // does that when it switches.
 func (s Stage) secrets(script project.Script, p passage, version string) []finding.Finding {
 	e := s.Way.have
-	var changed []string
+	changed := slices.Clone(p.aim.Secrets)
 	for _, v := range e.deployed[script.Name] {
 		if v.Number > e.wanted[version].Number && v.Annotations["workers/triggered_by"] == "secret" {
 			changed = append(changed, fmt.Sprintf("version %s", release8(v.ID)))
@@ -204,7 +204,7 @@ func (s Stage) secrets(script project.Script, p passage, version string) []findi
 	if len(changed) == 0 {
 		return nil
 	}
-	f := finding.Errorf("secrets-changed", script.At(), "secrets of %s have changed since version %s, in %s", script.Name, release8(version), strings.Join(changed, ", ")).
+	f := finding.Errorf("secrets-changed", script.At(), "secrets of %s have changed since version %s: %s", script.Name, release8(version), strings.Join(changed, ", ")).
 		Hintf("fix forward with the new values, or accept what the old version has with --force-secrets")
 	if s.Force {
 		f.Severity = finding.Warning

@@ -31,6 +31,9 @@ type Stage struct {
 	Partial bool
 	// Prove stops before anything is changed.
 	Prove bool
+	// Explain says why the account cannot be read by this token, nil if it does not
+	// know. It is asked only when something was denied.
+	Explain func(context.Context) error
 	// Again records the rollback although nothing is left to put back, because the
 	// records do not say yet that it was done.
 	Again bool
@@ -107,14 +110,14 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		have.versions(reading, group, s.meant(*s.Known))
 	}
 	if err := group.Wait(); err != nil {
-		return remedy.For(err, "Workers Scripts:Read")
+		return s.explained(ctx, err)
 	}
 	r, err := s.way(a)
 	if err != nil {
 		return err
 	}
 	r.Aims = s.meant(r)
-	if s.Known == nil {
+	if s.Known == nil || !slices.EqualFunc(r.Aims, s.meant(*s.Known), func(a, b Aim) bool { return a.Script == b.Script && slices.Equal(a.Serves, b.Serves) }) {
 		group, reading := errgroup.WithContext(ctx)
 		have.versions(reading, group, r.Aims)
 		if err := group.Wait(); err != nil {
@@ -126,14 +129,26 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 	return nil
 }
 
-// way finds the way back: the known one, or by labels.
-func (s Stage) way(a *live.Account) (Return, error) {
-	if s.Known != nil {
-		return *s.Known, nil
+// explained is why the account could not be read.
+func (s Stage) explained(ctx context.Context, err error) error {
+	if s.Explain != nil && cloudflare.IsDenied(err) {
+		if why := s.Explain(ctx); why != nil {
+			return why
+		}
 	}
+	return remedy.For(err, "Workers Scripts:Read")
+}
+
+// way finds the way back: a known one that is not out of date, or by labels.
+func (s Stage) way(a *live.Account) (Return, error) {
 	var scripts []live.Script
 	for _, script := range s.Target.Scripts {
 		scripts = append(scripts, a.Scripts[script.Name])
+	}
+	for r := s.Known; r != nil; r = r.Else {
+		if !r.stale(scripts) {
+			return *r, nil
+		}
 	}
 	r, ok := ByLabels(s.Target.Env, scripts, s.To)
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/secret"
 )
 
@@ -135,6 +136,22 @@ func (s Script) Known() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// fingerprint is how much of a keyed hash is written down.
+const fingerprint = 16
+
+// Fingerprints are those of the secrets that go up.
+func (s Script) Fingerprints() release.Fingerprints {
+	f := release.Fingerprints{Values: map[string]string{}}
+	for _, name := range s.Known() {
+		f.Key = s.Secrets.Fingerprint(s.Key, "")[:fingerprint]
+		f.Values[name] = s.Secrets.Fingerprint(s.Key, name)[:fingerprint]
+	}
+	if len(f.Values) == 0 {
+		return release.Fingerprints{}
+	}
+	return f
 }
 
 // keep are the types of bindings that stay as they are on the live version:
