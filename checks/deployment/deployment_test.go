@@ -370,3 +370,24 @@ func TestASecondJobGoesOnWithTheDeployment(t *testing.T) {
 		t.Errorf("%d deployments, %s", len(all), states(all[0]))
 	}
 }
+
+// A look that began before the deployment was made may be answered after it.
+func TestAReleaseIsNotTakenOverByItself(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	k := s.keeper(s.begin())
+	p := k.at("production")
+	p.manifest, p.begun = manifest("r1", "production", true), true
+	if err := k.create(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	<-k.look(t.Context(), p).done
+	if err := k.admit(t.Context(), p, nil); err != nil {
+		t.Error(err)
+	}
+	_ = p.lane.Wait(t.Context())
+	k.beside.Wait()
+	if got := states(s.hub.Deployments("production")[0]); got != "in_progress" {
+		t.Errorf("its states are %s", got)
+	}
+}

@@ -30,6 +30,16 @@ func (y *yard) serving(name string) (version string, n int) {
 	return s.Serving().ID, n
 }
 
+// releases are those that the Workers serve.
+func (y *yard) releases() []int {
+	var all []int
+	for _, name := range chained {
+		_, n := y.serving(name)
+		all = append(all, n)
+	}
+	return all
+}
+
 // whole sees that all Workers serve one release, with the routes of that release.
 func (y *yard) whole(want int) {
 	y.t.Helper()
@@ -37,16 +47,13 @@ func (y *yard) whole(want int) {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	var got []int
 	for _, name := range chained {
-		_, n := y.serving(name)
-		got = append(got, n)
 		routes := a.Scripts["tminus-"+name+"-production"].Triggers.Routes
 		if len(routes) != 2 || !slices.ContainsFunc(routes, func(r release.Route) bool { return r.Pattern == fmt.Sprintf("%s.tminus.ink/r%d/*", name, want) }) {
 			y.t.Errorf("%s has the routes %v, want those of release %d", name, routes, want)
 		}
 	}
-	if !slices.Equal(got, []int{want, want, want}) {
+	if got := y.releases(); !slices.Equal(got, []int{want, want, want}) {
 		y.t.Errorf("releases %v serve, want %d", got, want)
 	}
 }

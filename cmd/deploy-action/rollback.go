@@ -81,29 +81,38 @@ func (b *bring) find(ctx context.Context) error {
 		b.known = &r
 		return nil
 	}
-	if b.face != nil && b.face.client != nil {
-		all, err := deployment.Records(ctx, b.face.client, b.whole.Env)
-		if err == nil && len(all) > 0 {
-			return b.among(all)
-		}
-		if err != nil {
-			b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", err).
-				Hintf("give the job the permission deployments: write; the labels on Cloudflare are used in their place")})
-		}
+	local, err := b.local()
+	b.known = local
+	if b.face == nil || b.face.client == nil {
+		return err
 	}
-	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
-	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
-		return nil
+	all, failed := deployment.Records(ctx, b.face.client, b.whole.Env)
+	if failed == nil && len(all) > 0 {
+		return b.among(all)
 	}
-	if err == nil {
-		r := rollback.Undo(m)
-		r.Source, r.Local = "the record in the workspace", true
-		b.known = &r
+	if failed != nil {
+		b.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records cannot be read: %s", failed).
+			Hintf("give the job the permission deployments: write; the labels on Cloudflare are used in their place")})
 	}
 	return err
 }
 
-// among chooses among GitHub's records.
+// local is the way back as the workspace's record has it, nil if there is none.
+func (b *bring) local() (*rollback.Return, error) {
+	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
+	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := rollback.Undo(m)
+	r.Source, r.Dated = "the record in the workspace", true
+	return &r, nil
+}
+
+// among chooses among GitHub's records. A release that GitHub could not record may
+// have come since; then the workspace's record is used, or the labels.
 func (b *bring) among(all []deployment.Record) error {
 	from, good, err := deployment.Back(all, b.flags.Release)
 	if err != nil {
@@ -116,6 +125,7 @@ func (b *bring) among(all []deployment.Record) error {
 	if good != nil {
 		r = rollback.To(*from, *good)
 	}
+	r.Dated, r.Else = true, b.known
 	b.known, b.again = &r, deployment.Unsettled(all, from.Release)
 	return nil
 }

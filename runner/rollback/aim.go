@@ -40,15 +40,16 @@ type Return struct {
 	Migrated []release.Migrated
 	// Source says where this is known from.
 	Source string
-	// Local: the record is one machine's, which may not know of later releases. The
-	// labels on Cloudflare are asked whether there are some.
-	Local bool
+	// Dated: the record may not know of later releases. The labels on Cloudflare are
+	// asked whether there are some, and then Else is taken, or the way that they tell.
+	Dated bool
+	Else  *Return
 }
 
 // stale tells whether a later release than the one that is to be taken back has been
 // deployed, or taken back, since.
 func (r Return) stale(scripts []live.Script) bool {
-	return r.Local && slices.ContainsFunc(scripts, func(s live.Script) bool {
+	return r.Dated && slices.ContainsFunc(scripts, func(s live.Script) bool {
 		l, ok := release.ParseLabel(s.Serving.Message())
 		return ok && max(l.Release, l.From) > r.From
 	})

@@ -139,14 +139,16 @@ func (s Stage) explained(ctx context.Context, err error) error {
 	return remedy.For(err, "Workers Scripts:Read")
 }
 
-// way finds the way back: the known one, or by labels.
+// way finds the way back: a known one that is not out of date, or by labels.
 func (s Stage) way(a *live.Account) (Return, error) {
 	var scripts []live.Script
 	for _, script := range s.Target.Scripts {
 		scripts = append(scripts, a.Scripts[script.Name])
 	}
-	if s.Known != nil && !s.Known.stale(scripts) {
-		return *s.Known, nil
+	for r := s.Known; r != nil; r = r.Else {
+		if !r.stale(scripts) {
+			return *r, nil
+		}
 	}
 	r, ok := ByLabels(s.Target.Env, scripts, s.To)
 	if !ok {
