@@ -146,11 +146,11 @@ func (s *step) untilRolledBack(g *guard, want int) {
 func (s *step) again5xx(g *guard, hook int64) {
 	s.t.Helper()
 	for _, d := range s.hub.Deliveries(hook) {
-		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+g.address+"/webhook", strings.NewReader(string(d.Request.Body)))
+		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+g.address+"/webhook", strings.NewReader(string(d.Body)))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		for name, value := range d.Request.Header {
+		for name, value := range d.Headers {
 			r.Header[name] = value
 		}
 		res, err := http.DefaultClient.Do(r)

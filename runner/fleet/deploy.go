@@ -158,7 +158,11 @@ func (d Deploy) record(ctx context.Context, out *pipeline.Out) error {
 		}
 		d.Draft.Place(m.placed())
 	}
-	for _, f := range finding.From(d.write(ctx), "record", finding.Position{}) {
+	err := d.write(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // cancelled, which is no failure
+	}
+	for _, f := range finding.From(err, "record", finding.Position{}) {
 		if f.Severity == finding.Error && f.Hint == "" {
 			f.Message = "the release could not be recorded, so no traffic was moved: " + f.Message
 			f = f.Hintf("make the workspace writable; without the record nobody could take the release back")

@@ -203,7 +203,11 @@ func (s Stage) record(ctx context.Context, out *pipeline.Out) error {
 	for _, script := range s.Target.Scripts {
 		m.Workers = append(m.Workers, s.Way.placed(script))
 	}
-	for _, f := range finding.From(s.Journal.Record(ctx, m), "record", finding.Position{}) {
+	err := s.Journal.Record(ctx, m)
+	if err != nil && ctx.Err() != nil {
+		return err // cancelled, which is no failure
+	}
+	for _, f := range finding.From(err, "record", finding.Position{}) {
 		if f.Severity == finding.Error && f.Hint == "" {
 			f = f.Hintf("make the workspace writable")
 		}
