@@ -80,6 +80,7 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.commitConfiguration()
 	if e := s.promote("--prod-only"); e.code != 0 {
 		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
 	}
@@ -104,7 +105,7 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 		t.Errorf("check runs %q", got)
 	}
 	// Told again, and after the server was killed, nothing is done twice.
-	s.again5xx(g, hook)
+	s.tellAgain(g, hook)
 	_ = g.cmd.Process.Kill()
 	_ = g.cmd.Wait()
 	g = s.guarded(binary, database)
@@ -125,6 +126,24 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	}
 }
 
+// commitConfiguration has the repository hold what the project's configuration says,
+// which the server reads there.
+func (s *step) commitConfiguration() {
+	s.t.Helper()
+	files := map[string]string{}
+	for _, pattern := range []string{"tminus.yaml", "workers/*/wrangler.toml", "wrangler-d1.toml"} {
+		found, err := filepath.Glob(filepath.Join(s.dir, filepath.FromSlash(pattern)))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, path := range found {
+			name, _ := filepath.Rel(s.dir, path)
+			files[filepath.ToSlash(name)] = read(s.t, path)
+		}
+	}
+	s.hub.sha = s.hub.Commit("main", "The configuration", files)
+}
+
 // untilRolledBack waits until so many rollbacks have succeeded.
 func (s *step) untilRolledBack(g *guard, want int) {
 	s.t.Helper()
@@ -142,8 +161,8 @@ func (s *step) untilRolledBack(g *guard, want int) {
 	s.t.Fatalf("no rollback: %s\n%s", s.states("production"), read(s.t, g.log))
 }
 
-// again5xx has every delivery of the hook sent once more.
-func (s *step) again5xx(g *guard, hook int64) {
+// tellAgain has every delivery of the hook sent once more.
+func (s *step) tellAgain(g *guard, hook int64) {
 	s.t.Helper()
 	for _, d := range s.hub.Deliveries(hook) {
 		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://"+g.address+"/webhook", strings.NewReader(string(d.Body)))
