@@ -123,7 +123,20 @@ build_image() {
 }
 
 build_from_view() {
-  docker cp "$view:$copy/." - | timeout 600 docker build --target "$1" --tag "frame-$1" -
+  local command=deploy-action
+  [ "$1" != webhook ] || command=rollback-webhook
+  docker cp "$view:$copy/." - | timeout 600 docker build --target "$1" --build-arg "COMMAND=$command" --tag "frame-$1" -
+}
+
+# try_webhook runs the server's image as it is meant to run: as nobody in particular,
+# with a file system that it cannot write to, and refusing what is not configured.
+try_webhook() {
+  local code=0
+  docker run --rm --network none --read-only --tmpfs /data frame-webhook --check-config >"$tmp/webhook.log" 2>&1 || code=$?
+  [ "$code" = 2 ] || { cat "$tmp/webhook.log"; fail "the server did not refuse an empty configuration"; }
+  grep -q WEBHOOK_SECRET "$tmp/webhook.log" || fail "the server did not say what is missing"
+  [ "$(docker image inspect --format '{{.Config.User}}' frame-webhook)" = 65532:65532 ] || fail "the server would run as root"
+  say "webhook: refuses an empty configuration, and runs as 65532"
 }
 
 # check_context looks at what the Docker client sends of a working copy to be built.
