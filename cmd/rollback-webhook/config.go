@@ -37,7 +37,7 @@ type config struct {
 	Resolve     []string         `env:"RESOLVE" placeholder:"HOST:PORT:ADDR" help:"Where a host is, as curl has it; repeatable."`
 	Cacert      string           `env:"CACERT" placeholder:"FILE" help:"A PEM bundle of authorities in place of the system's, as curl has it."`
 	GitHubAPI   string           `name:"github-api-url" env:"GITHUB_API_URL" default:"https://api.github.com" placeholder:"URL" help:"The API of GitHub, or of an Enterprise server."`
-	App         int64            `env:"GITHUB_APP_ID" placeholder:"ID" help:"The GitHub App that the server is, in place of a token."`
+	App         int64            `name:"app-id" env:"GITHUB_APP_ID" placeholder:"ID" help:"The GitHub App that the server is, in place of a token."`
 	Install     int64            `name:"installation" env:"GITHUB_INSTALLATION_ID" placeholder:"ID" help:"The App's installation."`
 	AppKey      string           `name:"app-key" env:"GITHUB_APP_KEY_FILE" placeholder:"FILE" help:"The App's private key."`
 	CheckConfig bool             `help:"Say whether the configuration is complete, and end."`
