@@ -46,6 +46,10 @@ var rooms = map[string][]string{
 	"checks/deployment": {"github", "lane", "runner/pipeline", "runner/release", "runner/finding"},
 	"checks/proposal":   {"markdown", "runner/preview", "runner/finding"},
 	"checks/summary":    {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
+
+	"checks/hook":        {},
+	"checks/hook/ledger": {"hook"},
+	"checks/hook/queue":  {"hook", "checks/hook/ledger"},
 }
 
 // fakes stand for the platforms. They import nothing of ours but each other, so
