@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+var quietly = slog.New(slog.DiscardHandler)
+
 // postgres is one server for all tests, started by the first that needs it.
 var postgres server
 
@@ -137,6 +139,9 @@ func open(t *testing.T, o Options) *Queue {
 	t.Helper()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+		if testing.Verbose() {
+			o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		}
 	}
 	q, err := Open(t.Context(), o)
 	if err != nil {

@@ -150,7 +150,7 @@ func TestALaneIsWorkedOnByOneServer(t *testing.T) {
 			inside[lane].Add(-1)
 			return nil
 		}
-		servers := []*Queue{open(t, Options{Database: database, Do: do, Lease: time.Second}), open(t, Options{Database: database, Do: do, Lease: time.Second})}
+		servers := []*Queue{open(t, Options{Database: database, Do: do}), open(t, Options{Database: database, Do: do})}
 		var sending sync.WaitGroup
 		for i := range 90 {
 			sending.Go(func() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,12 +79,26 @@ func (q *Queue) config() (*river.Config, error) {
 	}, nil
 }
 
-// quiet lets through what somebody should look at.
+// quiet lets through what somebody should look at: no news, and not that a stop
+// interrupts the queue's own housekeeping.
 type quiet struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
 func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	interrupted := false
+	r.Attrs(func(a slog.Attr) bool {
+		interrupted = interrupted || strings.Contains(a.Value.String(), context.Canceled.Error())
+		return true
+	})
+	if interrupted {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
 }
 
 // lay makes the queue in the ledger's database.
