@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/release"
 )
@@ -11,6 +13,7 @@ import (
 // held refuses what an environment was taken back from: the very same code and
 // configuration, or anything at all where the hold is strict. Cloudflare's own
 // deployments tell it, so that no other record can be missing.
+// A release that changes another Worker too is another release.
 func (d Deploy) held(all []*move) []finding.Finding {
 	var hold release.Label
 	newest := ""
@@ -26,6 +29,9 @@ func (d Deploy) held(all []*move) []finding.Finding {
 	var at *move
 	for _, m := range all {
 		if l, _ := release.ParseLabel(m.before.Serving.Message()); l.From != hold.From {
+			if !hold.Strict && m.way != unchanged && !m.served() {
+				return nil // another Worker was corrected
+			}
 			continue
 		}
 		if at = m; !hold.Strict && release.Short(m.digest) != m.taken(hold.From) {
@@ -39,6 +45,14 @@ func (d Deploy) held(all []*move) []finding.Finding {
 	}
 	f.Message += "; this is the same code and configuration"
 	return []finding.Finding{f.Hintf("correct what was wrong with it; if it was right after all, deploy-action release-hold --env %s --reason TEXT lets it through", d.Target.Env)}
+}
+
+// served tells whether a script has served what is wanted before.
+func (m *move) served() bool {
+	return slices.ContainsFunc(m.before.History, func(d cloudflare.Deployment) bool {
+		l, ok := release.ParseLabel(d.Message())
+		return ok && l.Digest == release.Short(m.digest)
+	})
 }
 
 // taken is the digest of the release that a script was taken back from.

@@ -83,6 +83,10 @@ func TestWhatWasTakenBackIsHeld(t *testing.T) {
 			w.code["api"] += "\n// corrected"
 			w.mustDeploy("r3")
 		}},
+		{"the same, with a correction to another Worker", false, func(w *world) {
+			w.code["push"] += "\n// corrected"
+			w.mustDeploy("r3")
+		}},
 		{"the same, and somebody else deployed a Worker which the bad release had left alone", false, func(w *world) {
 			now := w.serving("push")
 			if err := w.split("tminus-push-staging", []release.Share{{Version: now, Percent: 100}}); err != nil {
