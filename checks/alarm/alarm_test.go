@@ -1,7 +1,6 @@
 package alarm
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -69,7 +68,7 @@ func FuzzJudge(f *testing.F) {
 			t.Fatal("there is no reason")
 		}
 		if ok && (!strings.EqualFold(a.Repository, "tminus/app") || a.Environment != "production" || a.Payload.By != deployment.Mark) {
-			t.Fatal(fmt.Sprintf("%+v got through", a))
+			t.Fatalf("%+v got through", a)
 		}
 	})
 }
