@@ -131,3 +131,18 @@ func Lifted(ctx context.Context, c *github.Client, env, words string) error {
 	}
 	return c.SetStatus(ctx, found[0].ID, github.Status{State: github.Success, Description: words})
 }
+
+// Compromised are the secrets that were replaced because somebody else may know them,
+// in any release after the one to go back to; sorted. Without a name that is the one
+// before the newest.
+func Compromised(all []Record, to string) []string {
+	newest := slices.IndexFunc(all, func(r Record) bool { return r.Manifest.Back == nil })
+	var names []string
+	for i, r := range all {
+		if to != "" && r.Release > to || to == "" && i <= newest {
+			names = append(names, r.Manifest.Compromised...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

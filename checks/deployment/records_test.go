@@ -3,6 +3,7 @@ package deployment
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -258,4 +259,17 @@ func payload(t *testing.T, k *Keeper, m release.Manifest) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
+	t.Parallel()
+	record := func(name string, names ...string) Record {
+		return Record{Payload: Payload{Manifest: release.Manifest{Release: name, Compromised: names}}}
+	}
+	all := []Record{record("r4", "B", "A"), record("r3", "A"), record("r2", "OLD"), record("r1")}
+	for to, want := range map[string][]string{"": {"A", "B"}, "r3": {"A", "B"}, "r2": {"A", "B"}, "r1": {"A", "B", "OLD"}, "r4": nil} {
+		if got := Compromised(all, to); !slices.Equal(got, want) {
+			t.Errorf("back to %q: %v, want %v", to, got, want)
+		}
+	}
 }

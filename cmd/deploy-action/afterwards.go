@@ -87,6 +87,7 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 			back = rollback.To(m, good)
 		}
 	}
+	back.Compromised = m.Compromised
 	whole := gate.target
 	for _, t := range p.road.all {
 		if t.Env == env {

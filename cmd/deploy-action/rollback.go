@@ -121,10 +121,11 @@ func (b *bring) among(all []deployment.Record) error {
 	if from == nil {
 		return nil
 	}
-	r := rollback.Undo(*from)
+	r, to := rollback.Undo(*from), ""
 	if good != nil {
-		r = rollback.To(*from, *good)
+		r, to = rollback.To(*from, *good), good.Release
 	}
+	r.Compromised = deployment.Compromised(all, to)
 	r.Dated, r.Else = true, b.known
 	b.known, b.again = &r, deployment.Unsettled(all, from.Release)
 	return nil

@@ -136,10 +136,11 @@ func (a *actor) believed(ctx context.Context, c *github.Client, al alarm.Alarm) 
 	if err != nil {
 		return nil, err
 	}
-	back := rollback.Undo(*from)
+	back, to := rollback.Undo(*from), ""
 	if good != nil {
-		back = rollback.To(*from, *good)
+		back, to = rollback.To(*from, *good), good.Release
 	}
+	back.Compromised = deployment.Compromised(all, to)
 	return &back, nil
 }
 

@@ -24,6 +24,9 @@ type Manifest struct {
 	Workers     []Placed   `json:"workers"`
 	Databases   []Migrated `json:"databases,omitempty"`
 	Endpoints   []string   `json:"endpoints,omitempty"` // URLs that answer for the environment
+	// Compromised are secrets that the release replaced because somebody else may know
+	// them: no later rollback may bring their old values back.
+	Compromised []string `json:"compromised,omitempty"`
 	// Back is set when the release brings an earlier one back.
 	Back *Back `json:"back,omitempty"`
 }

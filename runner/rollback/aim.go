@@ -38,6 +38,9 @@ type Return struct {
 	Aims     []Aim
 	// Migrated are the databases that From migrated.
 	Migrated []release.Migrated
+	// Compromised are secrets whose values have been replaced since, because somebody
+	// else may know them. Their old values may not come back.
+	Compromised []string
 	// Source says where this is known from.
 	Source string
 	// Dated: the record may not know of later releases. The labels on Cloudflare are

@@ -127,7 +127,7 @@ func (s Stage) against(script project.Script, p passage) []finding.Finding {
 			Hintf("name a version with --worker %s --to VERSION", script.Worker)}
 	}
 	e := s.Way.have
-	var found []finding.Finding
+	found := s.compromised(script)
 	for _, share := range p.aim.Serves {
 		if e.missing[share.Version] {
 			found = append(found, finding.Errorf("gone-version", script.At(), "version %s of %s does not exist any more", share.Version, script.Name).
@@ -137,6 +137,19 @@ func (s Stage) against(script project.Script, p passage) []finding.Finding {
 		found = append(found, e.young(script, share.Version)...)
 		found = append(found, e.bound(script, share.Version)...)
 		found = append(found, s.secrets(script, p, share.Version)...)
+	}
+	return found
+}
+
+// compromised refuses a script that would have a secret again which somebody else may
+// know. Nothing is a way past that.
+func (s Stage) compromised(script project.Script) []finding.Finding {
+	var found []finding.Finding
+	for _, name := range s.Way.back.Compromised {
+		if slices.Contains(script.Secrets, name) {
+			found = append(found, finding.Errorf("compromised-secret", script.At(), "%s cannot go back: %s has been replaced since, because somebody else may know its old value", script.Name, name).
+				Hintf("fix forward with the new value; --force-secrets does not bring a compromised one back"))
+		}
 	}
 	return found
 }
