@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,10 +12,11 @@ import (
 )
 
 // What every connection to a file is told. The write lock is taken when a
-// transaction begins, or two that read first would fail instead of waiting; and a
-// commit is on the disk before anybody hears of it.
+// transaction begins, or two that read first would fail instead of waiting. Only
+// [Ledger.Write] waits for the disk: what else is forgotten when the power fails, that
+// a work was done, is done again.
 const (
-	writing = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	writing = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
 	reading = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
 	readers = 4
 )
@@ -73,16 +75,33 @@ func openFile(ctx context.Context, path string) (*Ledger, error) {
 	l := &Ledger{File: db, Alone: alone, do: plain(db), read: plain(seen), now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
 	l.close = []func() error{seen.Close, db.Close, guard.Close}
 	l.lock = func(_ context.Context, do func() error) error { return do() }
-	l.begin = func(ctx context.Context, do func(Tx) error) error {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := do(Tx{statements: plain(tx), SQL: tx}); err != nil {
-			_ = tx.Rollback()
-			return err
-		}
-		return tx.Commit()
-	}
+	l.begin = func(ctx context.Context, do func(Tx) error) error { return durably(ctx, db, do) }
 	return l, db.PingContext(ctx)
+}
+
+// durably does a transaction that is on the disk when it returns. The connection is
+// as before afterwards, whatever happened, or it is not used again.
+func durably(ctx context.Context, db *sql.DB, do func(Tx) error) error {
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := c.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
+		return err
+	}
+	defer func() {
+		if _, err := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL"); err != nil {
+			_ = c.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	tx, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(Tx{statements: plain(tx), SQL: tx}); err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Commit()
 }
