@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
@@ -46,6 +47,24 @@ func plain(q querier) statements {
 	}
 }
 
+// inTurn has statements wait for each other before they wait for the connection, so
+// that of many lanes only one is ahead of a delivery.
+func inTurn(s statements) statements {
+	var turn sync.Mutex
+	return statements{
+		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
+			turn.Lock()
+			defer turn.Unlock()
+			return s.exec(ctx, query, args...)
+		},
+		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
+			turn.Lock()
+			defer turn.Unlock()
+			return s.each(ctx, query, args, row)
+		},
+	}
+}
+
 func openFile(ctx context.Context, path string) (*Ledger, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -72,7 +91,7 @@ func openFile(ctx context.Context, path string) (*Ledger, error) {
 		return nil, err
 	}
 	seen.SetMaxOpenConns(readers)
-	l := &Ledger{File: db, Alone: alone, do: plain(db), read: plain(seen), now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
+	l := &Ledger{File: db, Alone: alone, do: inTurn(plain(db)), read: plain(seen), now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
 	l.close = []func() error{seen.Close, db.Close, guard.Close}
 	l.lock = func(_ context.Context, do func() error) error { return do() }
 	l.begin = func(ctx context.Context, do func(Tx) error) error { return durably(ctx, db, do) }
