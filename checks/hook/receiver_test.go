@@ -307,3 +307,33 @@ func FuzzDeliveries(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsBeingRecordedIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	begun, gone, kept := make(chan bool), make(chan bool), make(chan error, 1)
+	r, err := New(Options{Secrets: []string{secret}, Log: slog.New(slog.DiscardHandler), Judge: func(Delivery) Decision { return Decision{} }, Record: func(ctx context.Context, _ Delivery, _ Decision) (Receipt, error) {
+		close(begun)
+		<-gone
+		kept <- ctx.Err()
+		return Receipt{Outcome: Ignored}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan bool)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		go func() { <-q.Context().Done(); close(left) }()
+		r.ServeHTTP(w, q)
+	}))
+	defer s.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	go func() { <-begun; leave() }()
+	if res, err := http.DefaultClient.Do(request(t, s.URL, "{}").WithContext(ctx)); err == nil {
+		t.Errorf("answered %s", res.Status)
+	}
+	<-left
+	close(gone)
+	if err := <-kept; err != nil {
+		t.Errorf("the record is interrupted: %v", err)
+	}
+}

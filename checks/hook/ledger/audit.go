@@ -15,7 +15,11 @@ type Noted struct {
 
 // Note adds to the audit log. Nothing is ever taken from it.
 func (l *Ledger) Note(ctx context.Context, who, what, about string) error {
-	if _, err := l.do.exec(ctx, l.at("INSERT INTO hook_audit (at, who, what, about) VALUES ({now}, $1, $2, $3)"), text(who), text(what), text(about)); err != nil {
+	err := l.Write(ctx, func(tx Tx) error {
+		_, err := tx.exec(ctx, l.at("INSERT INTO hook_audit (at, who, what, about) VALUES ({now}, $1, $2, $3)"), text(who), text(what), text(about))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("note what %s did: %w", who, err)
 	}
 	return nil

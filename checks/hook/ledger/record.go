@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tminus/deploy-action/checks/hook"
@@ -14,51 +15,78 @@ type Job struct {
 	GUID string
 }
 
+// errRaced says that another server recorded the same delivery at the same moment.
+var errRaced = errors.New("another server has just recorded it; try again")
+
 // Record writes down a delivery and the work it asks for. A job is given when
 // somebody must begin it: the work is new, or it had ended as a dead letter.
 func (l *Ledger) Record(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decision) (hook.Receipt, *Job, error) {
 	c.Reason, c.Environment = text(c.Reason), text(c.Environment)
-	outcome := hook.Queued
-	if c.Order == nil {
-		outcome = hook.Ignored
+	known, work, before := false, int64(0), ""
+	err := tx.each(ctx, "SELECT work, reason FROM hook_deliveries WHERE guid = $1", []any{d.GUID}, func(scan func(...any) error) error {
+		known = true
+		return scan(&work, &before)
+	})
+	if err != nil {
+		return hook.Receipt{}, nil, fmt.Errorf("find delivery: %w", err)
 	}
-	var attempts, work int64
-	var before string
-	err := tx.each(ctx, `INSERT INTO hook_deliveries (guid, event, action, repository, environment, hook, received_at, attempts, decision, reason, work, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, 0, $10)
-		ON CONFLICT (guid) DO UPDATE SET attempts = hook_deliveries.attempts + 1
-		RETURNING attempts, work, reason`,
-		[]any{d.GUID, d.Event, d.Action, d.Repository, c.Environment, d.Hook, d.Received.UnixMilli(), string(outcome), c.Reason, d.Payload},
-		func(scan func(...any) error) error { return scan(&attempts, &work, &before) })
+	if known {
+		return l.repeated(ctx, tx, d, c, work, before)
+	}
+	receipt, job, err := l.order(ctx, tx, d, c)
+	if err != nil {
+		return hook.Receipt{}, nil, err
+	}
+	// Written once and whole: a payload would be written again with every change.
+	n, err := tx.exec(ctx, `INSERT INTO hook_deliveries (guid, event, action, repository, environment, hook, received_at, attempts, decision, reason, work, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11) ON CONFLICT (guid) DO NOTHING`,
+		d.GUID, d.Event, d.Action, d.Repository, c.Environment, d.Hook, d.Received.UnixMilli(), string(receipt.Outcome), receipt.Reason, receipt.Work, d.Payload)
+	if err == nil && n == 0 {
+		err = errRaced
+	}
 	if err != nil {
 		return hook.Receipt{}, nil, fmt.Errorf("record delivery: %w", err)
 	}
-	first := attempts == 1
-	switch {
-	case c.Order == nil && first:
-		return hook.Receipt{Outcome: hook.Ignored, Reason: c.Reason}, nil, nil
-	case c.Order == nil || work != 0 && !first:
-		return l.repeated(ctx, tx, d, c, work, before)
-	}
-	return l.order(ctx, tx, d, c)
+	return receipt, job, nil
 }
 
-// repeated judges a delivery that was recorded before.
+// repeated judges a delivery that was recorded before. What was ignored then may be
+// work now: what is allowed may have been changed.
 func (l *Ledger) repeated(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decision, work int64, before string) (hook.Receipt, *Job, error) {
-	if c.Order != nil {
-		job, err := l.Redrive(ctx, tx, work)
-		if err != nil {
-			return hook.Receipt{}, nil, err
-		}
-		if job != nil {
-			return hook.Receipt{Outcome: hook.Again, Reason: "the work had not succeeded and is done again", Work: work}, job, nil
-		}
+	if _, err := tx.exec(ctx, "UPDATE hook_deliveries SET attempts = attempts + 1 WHERE guid = $1", d.GUID); err != nil {
+		return hook.Receipt{}, nil, fmt.Errorf("record delivery: %w", err)
 	}
-	return hook.Receipt{Outcome: hook.Seen, Reason: "seen already: " + before, Work: work}, nil, nil
+	seen := hook.Receipt{Outcome: hook.Seen, Reason: "seen already: " + before, Work: work}
+	if c.Order == nil {
+		return seen, nil, nil
+	}
+	if work == 0 {
+		receipt, job, err := l.order(ctx, tx, d, c)
+		if err == nil {
+			_, err = tx.exec(ctx, "UPDATE hook_deliveries SET decision = $2, reason = $3, environment = $4, work = $5 WHERE guid = $1", d.GUID, string(receipt.Outcome), receipt.Reason, c.Environment, receipt.Work)
+		}
+		return receipt, job, err
+	}
+	job, err := l.Redrive(ctx, tx, work)
+	if err != nil {
+		return hook.Receipt{}, nil, err
+	}
+	if job != nil {
+		return again(work), job, nil
+	}
+	return seen, nil, nil
 }
 
-// order writes down the work of a delivery, if it is not known under its key.
+func again(work int64) hook.Receipt {
+	return hook.Receipt{Outcome: hook.Again, Reason: "the work had not succeeded and is done again", Work: work}
+}
+
+// order writes down the work of a delivery, if it asks for any and it is not known
+// under its key.
 func (l *Ledger) order(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decision) (hook.Receipt, *Job, error) {
+	if c.Order == nil {
+		return hook.Receipt{Outcome: hook.Ignored, Reason: c.Reason}, nil, nil
+	}
 	o := *c.Order
 	o.Key, o.Lane = text(o.Key), text(o.Lane)
 	if o.Lane == "" {
@@ -74,15 +102,10 @@ func (l *Ledger) order(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decis
 	if err != nil {
 		return hook.Receipt{}, nil, fmt.Errorf("record work: %w", err)
 	}
-	receipt := hook.Receipt{Outcome: hook.Queued, Reason: c.Reason, Work: id}
-	job := &Job{Work: id, Key: o.Key, GUID: d.GUID}
 	if id == 0 {
-		receipt, job, err = l.join(ctx, tx, o.Key)
+		return l.join(ctx, tx, o.Key)
 	}
-	if err == nil {
-		_, err = tx.exec(ctx, "UPDATE hook_deliveries SET decision = $2, reason = $3, environment = $4, work = $5 WHERE guid = $1", d.GUID, string(receipt.Outcome), receipt.Reason, c.Environment, receipt.Work)
-	}
-	return receipt, job, err
+	return hook.Receipt{Outcome: hook.Queued, Reason: c.Reason, Work: id}, &Job{Work: id, Key: o.Key, GUID: d.GUID}, nil
 }
 
 // join finds the work that was told before under the same key.
@@ -98,7 +121,7 @@ func (l *Ledger) join(ctx context.Context, tx Tx, key string) (hook.Receipt, *Jo
 		return hook.Receipt{}, nil, err
 	}
 	if job != nil {
-		return hook.Receipt{Outcome: hook.Again, Reason: "the work had not succeeded and is done again", Work: id}, job, nil
+		return again(id), job, nil
 	}
 	return hook.Receipt{Outcome: hook.Joined, Reason: "delivery " + guid + " told of the same work", Work: id}, nil, nil
 }

@@ -54,13 +54,14 @@ func moment(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// Next begins the lane's oldest work that is due, or that another owner of the lane
-// left running. False: there is none, or the lease is not the owner's.
+// Next begins the lane's oldest work that another owner of the lane left running, or
+// that is due. False: there is none, or the lease is not the owner's.
 func (l *Ledger) Next(ctx context.Context, lane, owner string) (Work, bool, error) {
 	var w Work
 	err := l.do.each(ctx, l.at(`UPDATE hook_works SET state = 'running', owner = $2, runs = runs + 1, begun_at = {now},
 			cuts = cuts + CASE WHEN state = 'running' THEN 1 ELSE 0 END
-		WHERE id = (SELECT id FROM hook_works WHERE lane = $1 AND (state = 'running' OR state = 'queued' AND due_at <= {now}) ORDER BY id LIMIT 1)
+		WHERE id = COALESCE((SELECT id FROM hook_works WHERE lane = $1 AND state = 'running' ORDER BY id LIMIT 1),
+			(SELECT id FROM hook_works WHERE lane = $1 AND state = 'queued' AND due_at <= {now} ORDER BY id LIMIT 1))
 		AND EXISTS (SELECT 1 FROM hook_leases WHERE lane = $1 AND owner = $2 AND until > {now})
 		RETURNING `+works), []any{lane, owner}, w.from)
 	return w, w.ID != 0, err

@@ -175,13 +175,8 @@ func TestKilledServersLoseNothing(t *testing.T) {
 				server = spawn(t, database, notes, 20*time.Millisecond, 20*time.Second)
 				kill = time.Now().Add(rand.N(600 * time.Millisecond))
 			}
-			if i%3 == 0 { // killed while it answers
-				go func(p *os.Process) {
-					if killed < kills && rand.IntN(20) == 0 {
-						time.Sleep(rand.N(4 * time.Millisecond))
-						_ = p.Kill()
-					}
-				}(server.cmd.Process)
+			if p := server.cmd.Process; killed < kills && rand.IntN(60) == 0 { // killed while it answers
+				time.AfterFunc(rand.N(4*time.Millisecond), func() { _ = p.Kill() })
 			}
 			ok, _ := server.post(client, fmt.Sprintf("guid-%d", i), fmt.Sprintf("key-%d", i/2), fmt.Sprint(i/2%lanes))
 			if ok {
