@@ -105,9 +105,9 @@ var recoveries = []struct {
 	{"the next promotion", func(y *yard) { y.promoted(3); y.whole(3) }},
 }
 
-// readsBetween: of the calls that only read every third one is taken, for the sake of
+// readsBetween: of the calls that only read every seventh one is taken, for the sake of
 // time; killing at a read and at the write before it leaves the same behind.
-const readsBetween = 3
+const readsBetween = 7
 
 // Whenever the program is killed, what comes next brings the environment wholly to
 // one release, and GitHub says what is so.
