@@ -205,7 +205,8 @@ func TestKilledServersLoseNothing(t *testing.T) {
 		t.Error("the killed servers still hold the file")
 	}
 	works := int64((accepted + 1) / 2)
-	until(t, 15*time.Second, "every work is done", inState(t, q, ledger.Done, works))
+	// A job that River had put off waits for a leader, and the killed one's term lasts 15 s.
+	until(t, 45*time.Second, "every work is done", inState(t, q, ledger.Done, works))
 	t.Logf("%d deliveries of %d works, %d kills, %d not answered; the rest was done %s after the last start", accepted, works, killed, refused, time.Since(began))
 	begun, ended, overlaps := noted(t, notes)
 	again := 0
