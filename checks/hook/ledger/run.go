@@ -116,7 +116,8 @@ func (l *Ledger) Say(ctx context.Context, work int64, run int, step string) (tim
 // Stranded gives works that nobody would begin: left running by a server that is
 // gone, or due for longer than patience with no job to begin them. Each is given to
 // one caller, who adds its job to the transaction. All says that no other server
-// lives: then every work that looks like running is given.
+// lives: then every work is given that looks like running, and every one that is due
+// and whose job waits for the queue's leader.
 func (l *Ledger) Stranded(ctx context.Context, tx Tx, patience time.Duration, all bool) ([]Job, error) {
 	type found struct {
 		Job
@@ -125,7 +126,7 @@ func (l *Ledger) Stranded(ctx context.Context, tx Tx, patience time.Duration, al
 	var candidates []found
 	waiting := "AND (j.id IS NULL OR j.state NOT IN ('available', 'scheduled', 'retryable', 'pending'))"
 	if all {
-		waiting = "AND (w.state = 'running' OR j.id IS NULL OR j.state NOT IN ('available', 'scheduled', 'retryable', 'pending'))"
+		waiting = "AND (w.state = 'running' OR j.id IS NULL OR j.state <> 'available')"
 	}
 	err := tx.each(ctx, l.at(`SELECT w.id, w.key, w.guid, w.job FROM hook_works w LEFT JOIN river_job j ON j.id = w.job
 		WHERE (w.state = 'running' OR w.state = 'queued' AND w.due_at <= {now} - $1)
