@@ -52,7 +52,7 @@ func open(t *testing.T, permissions ...string) *stand {
 }
 
 func (s *stand) keeper(run int64, attempt int) *Keeper {
-	c, err := github.New(github.Options{BaseURL: s.url, Token: s.token, Repository: s.hub.FullName(), Timeout: 2 * time.Second})
+	c, err := github.New(github.Options{BaseURL: s.url, Token: s.token, Repository: s.hub.FullName(), Timeout: 20 * time.Second})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (s *stand) begin() int64 {
 }
 
 func (s *stand) keeper(run int64) *Keeper {
-	c, err := github.New(github.Options{BaseURL: s.url, Token: s.token, Repository: s.hub.FullName(), Timeout: 2 * time.Second})
+	c, err := github.New(github.Options{BaseURL: s.url, Token: s.token, Repository: s.hub.FullName(), Timeout: 20 * time.Second})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func open(t *testing.T, permissions ...string) *stand {
 
 func client(t *testing.T, base, token string) *Client {
 	t.Helper()
-	c, err := New(Options{BaseURL: base, Token: token, Repository: "acme/site", UserAgent: "test", Timeout: 2 * time.Second})
+	c, err := New(Options{BaseURL: base, Token: token, Repository: "acme/site", UserAgent: "test", Timeout: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
