@@ -72,7 +72,7 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	if err := json.Unmarshal(body, &d); err != nil {
 		return Alarm{}, "the payload cannot be read: " + err.Error(), false
 	}
-	p, ours := deployment.ParsePayload(object(d.Deployment.Payload))
+	p, ours := deployment.ParsePayload(d.Deployment.Payload)
 	a := Alarm{Repository: d.Repository.FullName, Environment: d.Deployment.Environment, Deployment: d.Deployment.ID, SHA: d.Deployment.SHA, Payload: p, Words: d.Status.Description}
 	switch {
 	case d.Status.State != "failure" && d.Status.State != "error":
@@ -110,15 +110,6 @@ func (r Rules) refuses(a Alarm, d delivery) string {
 		}
 	}
 	return ""
-}
-
-// object is a payload as an object: GitHub gives back a text if one was sent.
-func object(raw json.RawMessage) json.RawMessage {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return json.RawMessage(text)
-	}
-	return raw
 }
 
 // stage is the stage that a description of ours names: "Smoke production failed: …".

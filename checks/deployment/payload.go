@@ -33,8 +33,13 @@ type Run struct {
 	URL     string `json:"url,omitempty"`
 }
 
-// ParsePayload reads a deployment's payload; false if it is not ours.
+// ParsePayload reads a deployment's payload, an object or the text of one, as GitHub
+// gives back whichever was sent; false if it is not ours.
 func ParsePayload(raw json.RawMessage) (Payload, bool) {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		raw = json.RawMessage(text)
+	}
 	var p Payload
 	if json.Unmarshal(raw, &p) != nil || p.By != Mark || p.Release == "" || p.Schema != release.Schema {
 		return Payload{}, false

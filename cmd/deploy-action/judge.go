@@ -38,7 +38,7 @@ func (v verdicts) Observe(_ context.Context, e pipeline.Event) error {
 }
 
 // aftermath says of each environment whose traffic was moved and that did not
-// pass all its gates what serves there now.
+// pass all its gates what serves there now, unless it was taken back.
 func (p *promotion) aftermath(ended map[string]pipeline.Finished, taken map[string]bool) {
 	for _, t := range p.road.deploying {
 		open := true

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -152,10 +151,4 @@ func (c config) prober() (*probe.Client, error) {
 		o.CACert = pem
 	}
 	return probe.New(o)
-}
-
-// fingerprint tells configurations apart in a log without telling secrets.
-func (c config) fingerprint() string {
-	sum := sha256.Sum256([]byte(fmt.Sprint(c.Repository, c.Environment, c.Script, c.Creator)))
-	return fmt.Sprintf("%x", sum[:4])
 }

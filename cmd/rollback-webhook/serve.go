@@ -51,7 +51,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(address s
 		return errors.Join(err, q.Stop(ctx))
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	log.Info("listening", "address", l.Addr().String(), "repositories", c.Repository, "environments", c.Environment, "configuration", c.fingerprint())
+	log.Info("listening", "address", l.Addr().String(), "repositories", c.Repository, "environments", c.Environment)
 	ready(l.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
