@@ -19,42 +19,31 @@ import (
 // draining is how long the server takes to end what is under way when it is stopped.
 const draining = 15 * time.Second
 
+// server is what its parts have in common.
+type server struct {
+	config config
+	log    *slog.Logger
+	redact func(string) string
+	queue  *queue.Queue
+	actor  *actor
+}
+
 // serve runs the server until the context ends, and then ends what is under way.
 func serve(ctx context.Context, c config, log *slog.Logger, ready func(address string)) error {
-	prober, err := c.prober()
+	s := &server{config: c, log: log, redact: c.redactor().Redact}
+	handler, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	redact := c.redactor().Redact
-	a := &actor{github: c.repository, account: c.account, probe: prober, redact: redact, log: log, patience: c.Patience}
-	q, err := queue.Open(ctx, queue.Options{Database: c.Database, Log: log, Do: a.work})
-	if err != nil {
-		return fmt.Errorf("open the database: %w", errors.New(redact(err.Error())))
-	}
-	rules := c.rules()
-	receiver, err := hook.New(hook.Options{Secrets: c.secrets(), Record: q.Record, Log: log, Judge: func(d hook.Delivery) hook.Decision { return decide(rules, d) }})
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/webhook", receiver)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := q.Ledger.Ready(r.Context()); err != nil {
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return errors.Join(err, q.Stop(ctx))
+		return errors.Join(err, s.queue.Stop(ctx))
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	listener := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	log.Info("listening", "address", l.Addr().String(), "repositories", c.Repository, "environments", c.Environment)
 	ready(l.Addr().String())
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- listener.Serve(l) }()
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -63,29 +52,62 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(address s
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), draining)
 	defer cancel()
 	// New deliveries are refused first, so that GitHub lists them as failed.
-	return errors.Join(err, q.Stop(end), server.Shutdown(end))
+	return errors.Join(err, s.queue.Stop(end), listener.Shutdown(end))
+}
+
+// open opens the database, begins to work, and gives what answers.
+func (s *server) open(ctx context.Context) (http.Handler, error) {
+	prober, err := s.config.prober()
+	if err != nil {
+		return nil, err
+	}
+	s.actor = &actor{github: s.config.repository, account: s.config.account, probe: prober, redact: s.redact, log: s.log, patience: s.config.Patience}
+	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.trades().work}); err != nil {
+		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
+	}
+	rules := s.config.rules()
+	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: func(d hook.Delivery) hook.Decision { return decide(rules, d) }})
+	if err != nil {
+		return nil, errors.Join(err, s.queue.Stop(ctx))
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/webhook", receiver)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	return mux, nil
+}
+
+// trades are the works that the server does.
+func (s *server) trades() trades {
+	return trades{"take-back": s.actor.takeBackWork}
+}
+
+// ready answers whether deliveries can be recorded.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.queue.Ledger.Ready(r.Context()); err != nil {
+		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
 }
 
 // decide says what a delivery means.
 func decide(rules alarm.Rules, d hook.Delivery) hook.Decision {
-	if d.Event == "ping" {
-		return hook.Ignore("GitHub asked whether somebody listens")
-	}
 	al, why, failed := rules.Judge(d.Event, d.Payload)
 	if !failed {
 		return hook.Decision{Environment: al.Environment, Reason: why}
 	}
-	args, err := json.Marshal(al)
+	o, err := order("take-back", al.Key(), al.Lane(), al)
 	if err != nil {
 		return hook.Ignore("the alarm cannot be written down: %s", err)
 	}
-	return hook.Decision{Environment: al.Environment, Reason: why, Order: &hook.Order{Key: al.Key(), Lane: al.Lane(), Args: args}}
+	return hook.Decision{Environment: al.Environment, Reason: why, Order: o}
 }
 
-// work does a work from its record.
-func (a *actor) work(ctx context.Context, w ledger.Work, say func(string)) error {
+// takeBackWork takes back the release of an alarm.
+func (a *actor) takeBackWork(ctx context.Context, _ ledger.Work, with json.RawMessage, say func(string)) error {
 	var al alarm.Alarm
-	if err := json.Unmarshal(w.Args, &al); err != nil {
+	if err := json.Unmarshal(with, &al); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
 	return a.act(ctx, al, say)

@@ -33,7 +33,7 @@ func (l *Ledger) Record(ctx context.Context, tx Tx, d hook.Delivery, c hook.Deci
 	if known {
 		return l.repeated(ctx, tx, d, c, work, before)
 	}
-	receipt, job, err := l.order(ctx, tx, d, c)
+	receipt, job, err := l.Order(ctx, tx, d, c)
 	if err != nil {
 		return hook.Receipt{}, nil, err
 	}
@@ -61,7 +61,7 @@ func (l *Ledger) repeated(ctx context.Context, tx Tx, d hook.Delivery, c hook.De
 		return seen, nil, nil
 	}
 	if work == 0 {
-		receipt, job, err := l.order(ctx, tx, d, c)
+		receipt, job, err := l.Order(ctx, tx, d, c)
 		if err == nil {
 			_, err = tx.exec(ctx, "UPDATE hook_deliveries SET decision = $2, reason = $3, environment = $4, work = $5 WHERE guid = $1", d.GUID, string(receipt.Outcome), receipt.Reason, c.Environment, receipt.Work)
 		}
@@ -81,9 +81,9 @@ func again(work int64) hook.Receipt {
 	return hook.Receipt{Outcome: hook.Again, Reason: "the work had not succeeded and is done again", Work: work}
 }
 
-// order writes down the work of a delivery, if it asks for any and it is not known
-// under its key.
-func (l *Ledger) order(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decision) (hook.Receipt, *Job, error) {
+// Order writes down the work of a delivery, if it asks for any and it is not known
+// under its key. The delivery itself is not written down.
+func (l *Ledger) Order(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decision) (hook.Receipt, *Job, error) {
 	if c.Order == nil {
 		return hook.Receipt{Outcome: hook.Ignored, Reason: c.Reason}, nil, nil
 	}

@@ -152,7 +152,11 @@ func (q *Queue) run(ctx context.Context, w ledger.Work, owner string) error {
 		log.Warn("work failed and is tried again", "error", err, "wait", wait)
 		write = func(c context.Context) error { return q.Ledger.Retry(c, w.ID, owner, text(err, cause), wait) }
 	}
+	failed := err
 	err = persist(ctx, write)
+	if err == nil {
+		q.o.After(w, state, time.Since(began), failed)
+	}
 	q.watch.publish(Event{Work: w.ID, Key: w.Key, Lane: w.Lane, State: state, At: time.Now()})
 	return err
 }

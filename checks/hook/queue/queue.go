@@ -35,6 +35,9 @@ type Options struct {
 	// Keep is how long deliveries and works that ended are remembered; 14 days. GitHub
 	// can deliver again for 3 days, an Enterprise server for 7.
 	Keep time.Duration
+	// After is told of every try that came to its end here: with the state that follows
+	// and the error of a try that failed. It must be quick. Nobody is told if it is nil.
+	After func(w ledger.Work, next ledger.State, took time.Duration, err error)
 	// ID makes ids that nobody else makes; random ones if it is nil.
 	ID func() string
 }
@@ -53,6 +56,9 @@ func (o *Options) complete() error {
 		if *d == 0 {
 			*d = preset
 		}
+	}
+	if o.After == nil {
+		o.After = func(ledger.Work, ledger.State, time.Duration, error) {}
 	}
 	if o.ID == nil {
 		o.ID = rand.Text

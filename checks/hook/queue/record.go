@@ -121,6 +121,26 @@ func (q *Queue) write(asks []ask) ([]hook.Receipt, error) {
 	return receipts, err
 }
 
+// Add records a work that no delivery asks for by itself: one that follows from another
+// work, or that a person orders. The delivery says whose it is, by its GUID and
+// repository; it is not recorded. Like a work that is told twice, one whose key is known
+// is joined, and a dead letter is driven again.
+func (q *Queue) Add(ctx context.Context, d hook.Delivery, c hook.Decision) (hook.Receipt, error) {
+	if c.Order == nil || c.Order.Key == "" {
+		return hook.Receipt{}, errors.New("add work: it has no key")
+	}
+	var receipt hook.Receipt
+	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		var job *ledger.Job
+		var err error
+		if receipt, job, err = q.Ledger.Order(ctx, tx, d, c); err != nil || job == nil {
+			return err
+		}
+		return q.enqueue(ctx, tx, []ledger.Job{*job})
+	})
+	return receipt, err
+}
+
 // Redrive has a dead letter tried again, as often as a new work.
 func (q *Queue) Redrive(ctx context.Context, work int64) error {
 	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
