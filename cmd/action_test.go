@@ -36,7 +36,7 @@ func readAction(t *testing.T) action {
 
 // inputsOnly are inputs that are no flags: which command, and what never stands in
 // an argument list.
-var inputsOnly = []string{"command", "github-token", "api-token"}
+var inputsOnly = []string{"command", "github-token", "api-token", "payload-key"}
 
 func TestEveryFlagIsAnInputOfTheAction(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,9 @@ type Rules struct {
 	// Creators are the logins whose deployments are believed, such as
 	// github-actions[bot].
 	Creators []string
+	// Keys are what payloads may be signed with, which makes them believed whoever made
+	// the deployment. A signature that fits none of them makes them believed never.
+	Keys []string
 }
 
 // Alarm is a release that has failed.
@@ -94,6 +97,7 @@ func (r Rules) refuses(a Alarm, d delivery) string {
 	fold := func(all []string, one string) bool {
 		return slices.ContainsFunc(all, func(s string) bool { return strings.EqualFold(s, one) })
 	}
+	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(d.Deployment.Payload, a.Repository, key) })
 	switch {
 	case !fold(r.Repositories, a.Repository):
 		return fmt.Sprintf("repository %q is not allowed", a.Repository)
@@ -101,8 +105,10 @@ func (r Rules) refuses(a Alarm, d delivery) string {
 		return fmt.Sprintf("environment %q is not allowed", a.Environment)
 	case a.Payload.Environment != a.Environment:
 		return fmt.Sprintf("the payload is of %q and the deployment of %q", a.Payload.Environment, a.Environment)
-	case !fold(r.Creators, d.Deployment.Creator.Login):
-		return fmt.Sprintf("the deployment was made by %q, who is not allowed", d.Deployment.Creator.Login)
+	case len(r.Keys) > 0 && a.Payload.Signature != "" && !signed:
+		return "the payload's signature is wrong"
+	case !signed && !fold(r.Creators, d.Deployment.Creator.Login):
+		return fmt.Sprintf("the deployment was made by %q, who is not allowed, and is not signed", d.Deployment.Creator.Login)
 	}
 	for _, w := range a.Payload.Workers {
 		if !slices.ContainsFunc(r.Scripts, func(pattern string) bool { ok, err := path.Match(pattern, w.Script); return ok && err == nil }) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/runner/release"
 )
 
 var rules = Rules{Repositories: []string{"tminus/app"}, Environments: []string{"production"}, Scripts: []string{"tminus-*-production"}, Creators: []string{"github-actions[bot]"}}
@@ -57,6 +58,42 @@ func TestEverythingElseIsIgnoredWithAReason(t *testing.T) {
 		if _, why, ok := rules.Judge(tt.event, tt.body); ok || !strings.Contains(why, tt.says) {
 			t.Errorf("%s: %v, %q", tt.name, ok, why)
 		}
+	}
+}
+
+func TestASignatureIsBelievedWhoeverMadeTheDeployment(t *testing.T) {
+	t.Parallel()
+	const key = "a key that the action and the server have"
+	strict := rules
+	strict.Keys = []string{"the key before, while it is changed", key}
+	signed := func(repository, key string) string {
+		raw, err := deployment.Payload{By: deployment.Mark, Manifest: release.Manifest{Schema: release.Schema, Release: "r1", Environment: "production", Workers: []release.Placed{{Script: "tminus-api-production"}}}}.Sign(repository, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	plain := `{"by":"tminus/deploy-action","schema":1,"release":"r1","environment":"production","workers":[{"script":"tminus-api-production"}]}`
+	tests := []struct {
+		name, creator, payload string
+		believed               bool
+	}{
+		{"signed, by anybody", "mallory", signed("tminus/App", key), true},
+		{"signed with the key before", "mallory", signed("tminus/app", strict.Keys[0]), true},
+		{"not signed, by the action", "github-actions[bot]", plain, true},
+		{"not signed, by anybody", "mallory", plain, false},
+		{"signed with another key", "github-actions[bot]", signed("tminus/app", "another"), false},
+		{"signed for another repository", "github-actions[bot]", signed("tminus/other", key), false},
+		{"changed afterwards", "github-actions[bot]", strings.Replace(signed("tminus/app", key), `"r1"`, `"r2"`, 1), false},
+		{"added to afterwards", "github-actions[bot]", strings.Replace(signed("tminus/app", key), `{`, `{"new":1,`, 1), false},
+	}
+	for _, tt := range tests {
+		if _, why, ok := strict.Judge("deployment_status", body("github-actions[bot]", tt.creator, plain, tt.payload)); ok != tt.believed {
+			t.Errorf("%s: %v, %q", tt.name, ok, why)
+		}
+	}
+	if _, _, ok := rules.Judge("deployment_status", body(plain, signed("tminus/app", key))); !ok {
+		t.Error("a server without a key does not believe a signed payload of the action")
 	}
 }
 

@@ -28,6 +28,8 @@ type Keeper struct {
 	// Settles: a run that passes has taken back what others left without a verdict,
 	// even if that meant to change nothing.
 	Settles bool
+	// Key signs payloads, for a server that believes nobody else; empty for no signature.
+	Key string
 	// Lose ends the run when another release turns out to have been first.
 	Lose func(error)
 

@@ -22,6 +22,8 @@ type Payload struct {
 	Run Run    `json:"run"`
 	// Folder is the project's directory in the repository, empty for its top.
 	Folder string `json:"folder,omitempty"`
+	// Signature proves who wrote it to whoever has the same key; see [Payload.Sign].
+	Signature string `json:"signature,omitempty"`
 	release.Manifest
 }
 
@@ -36,13 +38,18 @@ type Run struct {
 // ParsePayload reads a deployment's payload, an object or the text of one, as GitHub
 // gives back whichever was sent; false if it is not ours.
 func ParsePayload(raw json.RawMessage) (Payload, bool) {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		raw = json.RawMessage(text)
-	}
 	var p Payload
-	if json.Unmarshal(raw, &p) != nil || p.By != Mark || p.Release == "" || p.Schema != release.Schema {
+	if json.Unmarshal(object(raw), &p) != nil || p.By != Mark || p.Release == "" || p.Schema != release.Schema {
 		return Payload{}, false
 	}
 	return p, true
+}
+
+// object is a payload as an object.
+func object(raw json.RawMessage) json.RawMessage {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return json.RawMessage(text)
+	}
+	return raw
 }

@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -108,7 +107,7 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	if id != 0 {
 		return nil
 	}
-	raw, err := json.Marshal(Payload{By: Mark, Run: k.Run, Folder: k.Folder, Manifest: m})
+	raw, err := Payload{By: Mark, Run: k.Run, Folder: k.Folder, Manifest: m}.Sign(k.Client.Repository(), k.Key)
 	if err != nil {
 		return err
 	}

@@ -273,3 +273,27 @@ func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
 		}
 	}
 }
+
+func TestAPayloadIsSigned(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	k := s.keeper(s.begin())
+	k.Key = "a key that the server has too"
+	m := release.Manifest{Schema: release.Schema, Release: "r1", Environment: "production", Workers: []release.Placed{
+		{Script: "api", Version: "v2", Previous: []release.Share{{Version: "v1", Percent: 33.3}, {Version: "v0", Percent: 66.7}}, Digest: "sha256:<&>"},
+	}}
+	if err := k.Record(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string]string{"an object": s.hub.Deployments("")[0].Payload, "a text": fmt.Sprintf("%q", s.hub.Deployments("")[0].Payload)} {
+		if !Signed([]byte(raw), s.hub.FullName(), k.Key) {
+			t.Errorf("%s is not signed: %s", name, raw)
+		}
+		if Signed([]byte(raw), s.hub.FullName(), "another key of the same length") || Signed([]byte(raw), "other/app", k.Key) || Signed([]byte(raw), s.hub.FullName(), "") {
+			t.Errorf("%s is signed by everybody", name)
+		}
+		if strings.Contains(raw, k.Key) {
+			t.Errorf("the key is in %s", name)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type face struct {
 	job    *actions.Job
 	where  actions.Where
 	client *github.Client // nil without a token
+	key    string         // signs the records of releases
 	// why says why there is no client.
 	why finding.Finding
 
@@ -48,6 +49,7 @@ func (p *program) openFace() *face {
 	f := &face{job: actions.Open(p.out, getenv), where: actions.ReadWhere(getenv)}
 	f.job.Mask(p.sensitive()...)
 	p.out, p.err, p.terminal = f.job, f.job, false
+	f.key = first(strings.TrimSpace(getenv("INPUT_PAYLOAD-KEY")), strings.TrimSpace(getenv("PAYLOAD_KEY")))
 	token := first(strings.TrimSpace(getenv("INPUT_GITHUB-TOKEN")), strings.TrimSpace(getenv("GITHUB_TOKEN")))
 	if token == "" {
 		f.why = finding.Warnf("no-github-token", finding.Position{}, "there are no check runs and no deployments: the action has no GitHub token").
@@ -133,7 +135,7 @@ func (f *face) keep(name string) {
 func (f *face) keeper(urls map[string]string, lock deployment.Policy, lose func(error)) *deployment.Keeper {
 	w := f.where
 	return &deployment.Keeper{
-		Client: f.client, SHA: w.SHA, Folder: f.links.Folder, URLs: urls, Lose: lose, Lock: lock,
+		Client: f.client, SHA: w.SHA, Folder: f.links.Folder, Key: f.key, URLs: urls, Lose: lose, Lock: lock,
 		Run: deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
 	}
 }

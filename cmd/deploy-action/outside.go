@@ -35,7 +35,7 @@ func (p *program) secrets(loaded project.Project) secret.Store {
 }
 
 // sensitiveName matches variables whose values nobody should see.
-var sensitiveName = regexp.MustCompile(`(?i)(TOKEN|SECRET|PASSWORD|PASSWD|PRIVATE_KEY|API_KEY|MASTER_KEY|CREDENTIALS?)$`)
+var sensitiveName = regexp.MustCompile(`(?i)(TOKEN|SECRET|PASSWORD|PASSWD|PRIVATE_KEY|API_KEY|MASTER_KEY|PAYLOAD_KEY|CREDENTIALS?)$`)
 
 // sensitive are the values of the environment's sensitive variables.
 func (p *program) sensitive() []string {

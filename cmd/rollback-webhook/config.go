@@ -50,11 +50,18 @@ type config struct {
 type tokens struct {
 	secret, previous string // of the hook
 	github, api      string
+	keys             []string // that sign payloads
 	base             string // of Cloudflare's API, where it is another
 }
 
 func readTokens(getenv func(string) string) tokens {
-	return tokens{secret: getenv("WEBHOOK_SECRET"), previous: getenv("WEBHOOK_SECRET_PREVIOUS"), github: getenv("GITHUB_TOKEN"), api: getenv("CLOUDFLARE_API_TOKEN"), base: getenv("CLOUDFLARE_API_BASE_URL")}
+	var keys []string
+	for _, name := range []string{"PAYLOAD_KEY", "PAYLOAD_KEY_PREVIOUS"} {
+		if key := getenv(name); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return tokens{keys: keys, secret: getenv("WEBHOOK_SECRET"), previous: getenv("WEBHOOK_SECRET_PREVIOUS"), github: getenv("GITHUB_TOKEN"), api: getenv("CLOUDFLARE_API_TOKEN"), base: getenv("CLOUDFLARE_API_BASE_URL")}
 }
 
 // check says everything that is missing or wrong.
@@ -84,6 +91,9 @@ func (c config) check() error {
 		_, err := os.Stat(c.AppKey)
 		want(err == nil, "GITHUB_APP_KEY_FILE: %v", err)
 	}
+	for _, key := range c.tokens.keys {
+		want(len(key) >= 16, "PAYLOAD_KEY is too short: 16 characters at least")
+	}
 	if _, err := c.prober(); err != nil {
 		errs = append(errs, err)
 	}
@@ -92,7 +102,7 @@ func (c config) check() error {
 
 // rules are what a delivery may be about.
 func (c config) rules() alarm.Rules {
-	return alarm.Rules{Repositories: c.Repository, Environments: c.Environment, Scripts: c.Script, Creators: c.Creator}
+	return alarm.Rules{Repositories: c.Repository, Environments: c.Environment, Scripts: c.Script, Creators: c.Creator, Keys: c.tokens.keys}
 }
 
 // secrets are those of the hook, the newest first.
@@ -105,7 +115,7 @@ func (c config) secrets() []string {
 
 // redactor takes the server's secrets out of texts.
 func (c config) redactor() *secret.Redactor {
-	return secret.Store{}.Redactor(c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api)
+	return secret.Store{}.Redactor(append([]string{c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api}, c.tokens.keys...)...)
 }
 
 // repository makes the client of a repository, as an App or with a token.
