@@ -80,6 +80,8 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	switch {
 	case d.Status.State != "failure" && d.Status.State != "error":
 		return a, "the deployment is " + d.Status.State, false
+	case deployment.Aside(d.Status.Description):
+		return a, "the status is about a hold", false
 	case !ours:
 		return a, "the deployment is not of this action", false
 	case d.Deployment.Task != deployment.TaskDeploy || p.Manifest.Back != nil:

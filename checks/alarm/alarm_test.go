@@ -45,6 +45,7 @@ func TestEverythingElseIsIgnoredWithAReason(t *testing.T) {
 		{"no JSON", "deployment_status", []byte(`{`), "cannot be read"},
 		{"a release that goes well", "deployment_status", body(`"failure"`, `"success"`), "is success"},
 		{"one that is retired", "deployment_status", body(`"failure"`, `"inactive"`), "is inactive"},
+		{"one that is held", "deployment_status", body("Smoke production failed", "Held by octocat"), "a hold"},
 		{"a job's own deployment", "deployment_status", body(deployment.Mark, "somebody"), "not of this action"},
 		{"a rollback by its task", "deployment_status", body(`"task":"deploy"`, `"task":"rollback"`), "a rollback itself"},
 		{"a rollback by its payload", "deployment_status", body(`"release":"r1"`, `"release":"r1","back":{"from":"r0"}`), "a rollback itself"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,7 +27,9 @@ type look struct {
 	// good is the newest of those that were good, reason why the newest rollback was made.
 	good   *release.Manifest
 	reason *release.Back
-	err    error
+	// held is who holds a release and why, in words, by the release.
+	held map[string]string
+	err  error
 }
 
 // held is a deployment that is still in progress.
@@ -84,7 +87,7 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 	if err != nil {
 		return err
 	}
-	states := make([]string, len(found))
+	states, words := make([]string, len(found)), make([]string, len(found))
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(5)
 	for i, d := range found {
@@ -95,7 +98,7 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 			all, err := k.Client.Statuses(asking, d.ID)
 			states[i] = github.Queued
 			if len(all) > 0 {
-				states[i] = all[0].State
+				states[i], words[i] = all[0].State, all[0].Description
 			}
 			return err
 		})
@@ -108,6 +111,21 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 		p, _ := ParsePayload(found[newest].Payload)
 		l.unjudged = []held{{id: found[newest].ID, release: p.Release, run: p.Run}}
 	}
+	l.judge(ctx, k, found, states)
+	l.held = map[string]string{}
+	for i, d := range found {
+		if p, _ := ParsePayload(d.Payload); strings.HasPrefix(words[i], holding) {
+			l.held[p.Release] = words[i]
+			if p.Manifest.Back != nil {
+				l.held[p.Manifest.Back.From] = words[i]
+			}
+		}
+	}
+	return nil
+}
+
+// judge sorts deployments of ours, the newest first, by their states.
+func (l *look) judge(ctx context.Context, k *Keeper, found []github.Deployment, states []string) {
 	taken := map[string]bool{}
 	for i, d := range found {
 		if p, ours := ParsePayload(d.Payload); ours && p.Manifest.Back != nil {
@@ -127,7 +145,6 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 			l.open = append(l.open, held{id: d.ID, release: p.Release, run: p.Run, alive: k.alive(ctx, p.Run, d.Created)})
 		}
 	}
-	return nil
 }
 
 // alive tells whether the run that made a deployment is still going on.

@@ -107,31 +107,6 @@ func (k *Keeper) LastGood(env string) (release.Manifest, bool) {
 	return *l.good, true
 }
 
-// Why is the reason for which a release was taken back, as far as GitHub has it.
-func (k *Keeper) Why(env, from string) string {
-	l := k.seen(k.at(env))
-	if l == nil || !l.over() || l.reason == nil || l.reason.From != from {
-		return ""
-	}
-	text := ""
-	if l.reason.By != "" {
-		text += ", asked for by " + l.reason.By
-	}
-	if l.reason.Reason != "" {
-		text += fmt.Sprintf(", because %q", l.reason.Reason)
-	}
-	return text
-}
-
-// Lifted says of the newest rollback of an environment that its hold was lifted.
-func Lifted(ctx context.Context, c *github.Client, env, words string) error {
-	found, err := c.Deployments(ctx, url.Values{"environment": {env}, "task": {TaskRollback}}, 1)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	return c.SetStatus(ctx, found[0].ID, github.Status{State: github.Success, Description: words})
-}
-
 // Compromised are the secrets that were replaced because somebody else may know them,
 // in any release after the one to go back to; sorted. Without a name that is the one
 // before the newest.

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -227,27 +228,33 @@ func TestAKeeperKnowsTheLastGoodReleaseAndWhyOneWasTakenBack(t *testing.T) {
 	}
 }
 
-func TestALiftedHoldIsSaidAtTheNewestRollback(t *testing.T) {
+func TestAHoldIsSaidWithoutAChangeOfState(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	k := s.keeper(s.begin())
-	if err := Lifted(t.Context(), k.Client, "production", "Hold lifted by octocat: mended"); err != nil {
-		t.Errorf("without a rollback: %v", err)
+	if err := errors.Join(Held(t.Context(), k.Client, "production", "octocat", "nobody"), Lifted(t.Context(), k.Client, "production", "octocat", "nobody")); err != nil {
+		t.Errorf("without a release: %v", err)
 	}
-	for _, name := range []string{"b1", "b2"} {
-		back := manifest(name, "production", true)
-		back.Back = &release.Back{From: "r2"}
-		s.make(k, back, github.Success)
+	s.make(k, manifest("r1", "production", true), github.Success)
+	s.make(k, manifest("r2", "production", true), github.Failure)
+	if err := Held(t.Context(), k.Client, "production", "octocat", "we look at it"); err != nil {
+		t.Fatal(err)
 	}
-	s.make(k, manifest("r3", "production", true), github.Success)
-	if err := Lifted(t.Context(), k.Client, "production", "Hold lifted by octocat: mended"); err != nil {
+	look := s.keeper(s.begin())
+	look.Look(t.Context(), "production")
+	<-look.seen(look.at("production")).done
+	if got := look.Why("production", "r2"); got != ", held by octocat: we look at it" {
+		t.Errorf("why %q", got)
+	}
+	if err := Lifted(t.Context(), k.Client, "production", "octocat", "mended"); err != nil {
 		t.Fatal(err)
 	}
 	all := s.hub.Deployments("production")
-	if n := len(all[1].Statuses); n != 2 || all[1].Statuses[1].Description != "Hold lifted by octocat: mended" || all[1].State != github.Success {
+	last := all[1].Statuses[len(all[1].Statuses)-1]
+	if all[1].State != github.Failure || last.Description != "Hold lifted by octocat: mended" || !Aside(last.Description) || Aside("Smoke production failed") {
 		t.Errorf("%+v", all[1].Statuses)
 	}
-	if len(all[0].Statuses) != 1 || len(all[2].Statuses) != 1 {
+	if len(all[0].Statuses) != 1 {
 		t.Error("another deployment was told")
 	}
 }

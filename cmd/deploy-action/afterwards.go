@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/summary"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
@@ -42,6 +44,9 @@ func (p *promotion) takeBack(ctx context.Context, ended map[string]pipeline.Fini
 		policy := p.road.project.Settings.Rollback.Decide(gate.step.Stage.Name(), env, gate.ended.Findings)
 		if p.flags.OnFailure == "stop" || policy.Do != project.RollBack {
 			p.tellPolicy(gate, policy)
+			if p.flags.OnFailure != "stop" && policy.Do == project.KeepOut {
+				p.keepOut(ctx, gate)
+			}
 			continue
 		}
 		b := p.bringBack(gate)
@@ -69,6 +74,33 @@ func (p *promotion) tellPolicy(gate closedGate, policy project.Policy) {
 	}
 	p.tell([]finding.Finding{finding.Warnf("not-rolled-back", policy.At, "%s is left on the release that failed: %s", gate.target.Env, why).
 		Hintf("deploy-action rollback --env %s takes it back", gate.target.Env)})
+}
+
+// keepOut holds an environment on the release that failed.
+func (p *promotion) keepOut(ctx context.Context, gate closedGate) {
+	env := gate.target.Env
+	second := *p.program
+	second.command = "hold"
+	if second.common.CheckName != "" {
+		second.common.CheckName += " hold"
+	}
+	if p.face != nil {
+		p.face.before, p.face.found, p.face.deployments = nil, nil, nil
+		p.face.page = &summary.Summary{Name: "Hold of " + env}
+	}
+	verdict, err := second.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: env, KeepGoing: true, Stage: rollback.Hold{Client: p.tools.client, Target: gate.target}}}})
+	if err != nil {
+		p.tell(finding.From(fmt.Errorf("the hold of %s: %w", env, err), "hold", finding.Position{}))
+	}
+	if verdict != pipeline.Passed {
+		return
+	}
+	p.tell([]finding.Finding{finding.Warnf("held", finding.Position{}, "%s is held on the release that failed, and refuses every other one", env).
+		Hintf("deploy-action rollback --env %s takes it back; deploy-action release-hold --env %s --reason TEXT lets the next release in", env, env)})
+	if p.face != nil && p.face.client != nil {
+		err := deployment.Held(ctx, p.face.client, env, "the policy", gate.step.Title()+" failed")
+		p.face.lost(redacted(err, p.redact))
+	}
 }
 
 // bringBack is the rollback of what this promotion did to an environment: to the

@@ -21,9 +21,10 @@ type flags struct {
 	Smoke    smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
 	Version  kong.VersionFlag `help:"Print the version of the program."`
 
-	Rollback    rollbackFlags    `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
-	ReleaseHold releaseHoldFlags `cmd:"" help:"Let an environment have again what it was taken back from."`
-	Status      statusFlags      `cmd:"" help:"Show which version serves where, since when, and from which release."`
+	Rollback    rollbackFlags `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
+	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
+	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
+	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
 }
 
 // commonFlags belong to every command.
@@ -99,11 +100,11 @@ type rollbackFlags struct {
 	LockTimeout  time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
 }
 
-type releaseHoldFlags struct {
+type holdFlags struct {
 	commonFlags
 	accountFlags
 	Env    string `default:"production" placeholder:"NAME" help:"staging or production."`
-	Reason string `placeholder:"TEXT" help:"Why the hold is lifted, for the record."`
+	Reason string `placeholder:"TEXT" help:"Why, for the record and for whoever is refused by the hold."`
 }
 
 type checkFlags struct {

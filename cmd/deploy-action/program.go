@@ -84,6 +84,8 @@ func (p *program) commandOf(name string, f *flags) (func(context.Context) (pipel
 		return func(ctx context.Context) (verdict, error) { return p.smokeCommand(ctx, f.Smoke) }, f.Smoke.commonFlags
 	case "rollback":
 		return func(ctx context.Context) (verdict, error) { return p.rollbackCommand(ctx, f.Rollback) }, f.Rollback.commonFlags
+	case "hold":
+		return func(ctx context.Context) (verdict, error) { return p.holdCommand(ctx, f.Hold) }, f.Hold.commonFlags
 	case "release-hold":
 		return func(ctx context.Context) (verdict, error) { return p.releaseHoldCommand(ctx, f.ReleaseHold) }, f.ReleaseHold.commonFlags
 	case "status":
@@ -148,7 +150,7 @@ func (p *program) watch() (pipeline.Observer, func()) {
 }
 
 // titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "recovery": "Recovery", "release-hold": "Hold"}
+var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "recovery": "Recovery", "hold": "Hold", "release-hold": "Hold"}
 
 // title is how this run is called on GitHub.
 func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }

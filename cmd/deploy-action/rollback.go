@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -247,28 +246,4 @@ func (b *bring) environments() []summary.Environment {
 		return nil
 	}
 	return []summary.Environment{{Name: b.whole.Env, Manifest: m, Serving: b.way.Serves, Record: b.face.record(b.whole.Env)}}
-}
-
-// releaseHoldCommand is the command release-hold: what was taken back may be
-// deployed again. The versions that serve stay the same.
-func (p *program) releaseHoldCommand(ctx context.Context, f releaseHoldFlags) (pipeline.Verdict, error) {
-	_, _, all, err := p.open(f.Env)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	if len(all) != 1 || f.Reason == "" {
-		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "a hold is lifted for one environment, with a reason").
-			Hintf("say --env production --reason and why")
-	}
-	client, _, err := p.client(f.accountFlags, all)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	verdict, err := p.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: f.Env, KeepGoing: true, Stage: rollback.Lift{Client: client, Target: all[0]}}}})
-	if err == nil && verdict == pipeline.Passed && p.face != nil && p.face.client != nil {
-		err = deployment.Lifted(ctx, p.face.client, f.Env, fmt.Sprintf("Hold lifted by %s: %s", first(p.face.where.Actor, "somebody"), p.redact(f.Reason)))
-		p.face.lost(redacted(err, p.redact))
-		err = nil
-	}
-	return verdict, err
 }

@@ -263,3 +263,40 @@ func TestChangedSecretsAreRefusedByNameBeforeAnyChange(t *testing.T) {
 		t.Errorf("production serves other versions of %v", d)
 	}
 }
+
+func TestAPolicyHoldsAReleaseThatFailed(t *testing.T) {
+	t.Parallel()
+	s := newStep(t, "")
+	if err := os.WriteFile(filepath.Join(s.dir, "tminus.yaml"), []byte("rollback:\n  policy:\n    - {stage: smoke, environment: production, do: hold}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.promote("--prod-only"); e.code != 0 {
+		t.Fatalf("the good release: exit code %d\n%s", e.code, e.log)
+	}
+	if err := s.spoil("smoke-production"); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.promote("--prod-only"); e.code != 1 || !strings.Contains(e.log, "is held on the release that failed") {
+		t.Fatalf("exit code %d\n%s", e.code, e.log)
+	}
+	if got := s.runsNamed("Hold / "); !slices.Equal(got, []string{"1 Hold production success"}) {
+		t.Errorf("check runs %q", got)
+	}
+	bad := s.servingIn("production")
+	s.changeCode("api", "2")
+	if e := s.promote("--prod-only"); e.code != 1 || !strings.Contains(e.log, "held by the policy: Smoke production failed") {
+		t.Errorf("a release while it is held: exit code %d\n%s", e.code, e.log)
+	}
+	if d := differing(bad, s.servingIn("production")); len(d) != 0 {
+		t.Errorf("production serves other versions of %v", d)
+	}
+	if got := s.states("production"); got != "inactive failure" && got != "success failure" {
+		t.Errorf("deployments %s", got)
+	}
+	if e := s.command("rollback", "--env", "production"); e.code != 0 {
+		t.Errorf("the rollback of a held release: exit code %d\n%s", e.code, e.log)
+	}
+	if e := s.command("hold", "--env", "production"); e.code != 2 || !strings.Contains(e.log, "--reason") {
+		t.Errorf("a hold without a reason: exit code %d\n%s", e.code, e.log)
+	}
+}

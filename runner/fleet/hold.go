@@ -13,7 +13,8 @@ import (
 // held refuses what an environment was taken back from: the very same code and
 // configuration, or anything at all where the hold is strict. Cloudflare's own
 // deployments tell it, so that no other record can be missing.
-// A release that changes another Worker too is another release.
+// A release that changes another Worker too is another release. A hold that a person
+// asked for names the very release that serves.
 func (d Deploy) held(all []*move) []finding.Finding {
 	var hold release.Label
 	newest := ""
@@ -40,6 +41,9 @@ func (d Deploy) held(all []*move) []finding.Finding {
 	}
 	by := at.before.Serving
 	f := finding.Errorf("held", at.script.At(), "%s was taken back from release %s%s, and is held%s", d.Target.Env, hold.From, whoWhen(by.Author, by.CreatedOn.Time), d.why(hold.From))
+	if hold.From == hold.Release {
+		f.Message = fmt.Sprintf("%s is held on release %s%s%s", d.Target.Env, hold.Release, whoWhen(by.Author, by.CreatedOn.Time), d.why(hold.From))
+	}
 	if hold.Strict {
 		return []finding.Finding{f.Hintf("lift the hold with deploy-action release-hold --env %s --reason TEXT", d.Target.Env)}
 	}

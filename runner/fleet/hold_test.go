@@ -69,6 +69,27 @@ func (w *world) stopped(name, hint string) {
 	}
 }
 
+func TestAHoldThatAPersonAskedForRefusesEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustDeploy("r1")
+	w.must(rollback.Hold{Client: w.client, Target: w.target()})
+	w.must(rollback.Hold{Client: w.client, Target: w.target()}) // again changes nothing
+	w.code["api"] += "\n// new"
+	before := w.versions()
+	o := w.deploy(context.Background(), "r2", nil)
+	if o.verdict != pipeline.Failed || len(o.findings) != 1 || !strings.HasPrefix(o.findings[0].Message, "staging is held on release r1") || !strings.Contains(o.findings[0].Hint, "release-hold --env staging") {
+		t.Fatalf("%s %v", o.verdict, o.findings)
+	}
+	for worker, v := range w.versions() {
+		if before[worker] != v {
+			t.Errorf("%s was changed", worker)
+		}
+	}
+	w.must(rollback.Lift{Client: w.client, Target: w.target()})
+	w.mustDeploy("r2")
+}
+
 func TestWhatWasTakenBackIsHeld(t *testing.T) {
 	t.Parallel()
 	const lift, correct = "release-hold --env staging --reason TEXT", "correct what was wrong with it"

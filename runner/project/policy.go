@@ -25,6 +25,7 @@ type Action string
 const (
 	RollBack   Action = "roll-back"
 	FixForward Action = "fix-forward" // leave it and tell: a new release mends it
+	KeepOut    Action = "hold"        // leave it, and keep every release out until a person decides
 	Tell       Action = "notify"
 )
 
@@ -90,9 +91,9 @@ func (r *settingsReader) rollback(n *document.Node, s Rollback) Rollback {
 			Stage: r.Str(entry, "stage").V, Rule: r.Str(entry, "rule").V, Environment: r.Str(entry, "environment").V,
 			Do: Action(r.Str(entry, "do").V), Then: r.Str(entry, "then").V, At: entry.Place(),
 		}
-		if !slices.Contains([]Action{RollBack, FixForward, Tell}, p.Do) {
+		if !slices.Contains([]Action{RollBack, FixForward, KeepOut, Tell}, p.Do) {
 			r.Add(finding.Errorf("config", p.At, "a policy does %q, which is nothing", p.Do).
-				Hintf("write do: roll-back, fix-forward or notify"))
+				Hintf("write do: roll-back, fix-forward, hold or notify"))
 		}
 		s.Policy = append(s.Policy, p)
 	}

@@ -278,3 +278,32 @@ func TestAHoldIsLiftedAndTheSameVersionsServe(t *testing.T) {
 		}
 	}
 }
+
+func TestAHeldReleaseCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hold := func(want pipeline.Verdict) outcome {
+		_, target := w.target()
+		o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: rollback.Hold{Client: w.client, Target: target}}, nil)
+		if o.verdict != want {
+			t.Fatalf("hold %s %v", o.verdict, o.findings)
+		}
+		return o
+	}
+	if o := hold(pipeline.Failed); len(o.findings) != 1 || o.findings[0].Rule != "not-held" {
+		t.Errorf("nothing serves: %v", o.findings)
+	}
+	r1 := w.deploy("r1")
+	r2 := w.deploy("r2", "api")
+	before := w.serving()
+	hold(pipeline.Passed)
+	if l := w.label("api"); l.From != "r2" || !l.Strict || l.Release != "r2" || !reflect.DeepEqual(before, w.serving()) {
+		t.Errorf("label %+v", l)
+	}
+	if o := hold(pipeline.Passed); len(w.writes()) != 0 {
+		t.Errorf("held twice: %v, writes %v", o.tasks, w.writes())
+	}
+	if o := w.back(to(r2, r1)); o.verdict != pipeline.Passed || w.label("api").Release != "r1" {
+		t.Errorf("taken back: %s %v, label %+v", o.verdict, o.findings, w.label("api"))
+	}
+}

@@ -1,0 +1,73 @@
+package deployment
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tminus/deploy-action/checks/github"
+)
+
+// What statuses about a hold begin with. They repeat the state before them.
+const (
+	holding = "Held by "
+	lifting = "Hold lifted by "
+)
+
+// Aside tells whether a status speaks of a hold, and says nothing new of the release.
+func Aside(description string) bool {
+	return strings.HasPrefix(description, holding) || strings.HasPrefix(description, lifting)
+}
+
+// Held says of the newest release of an environment who holds it, and why.
+func Held(ctx context.Context, c *github.Client, env, who, reason string) error {
+	return aside(ctx, c, env, holding+who+": "+reason)
+}
+
+// Lifted says of the newest release or rollback of an environment who lifted its hold,
+// and why.
+func Lifted(ctx context.Context, c *github.Client, env, who, reason string) error {
+	return aside(ctx, c, env, lifting+who+": "+reason)
+}
+
+// aside says something of the newest deployment of ours without a change of its state.
+func aside(ctx context.Context, c *github.Client, env, words string) error {
+	found, err := c.Deployments(ctx, url.Values{"environment": {env}}, newest)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(found, func(d github.Deployment) bool { _, ours := ParsePayload(d.Payload); return ours })
+	if i < 0 {
+		return nil
+	}
+	said, err := c.Statuses(ctx, found[i].ID)
+	if err != nil || len(said) == 0 {
+		return err
+	}
+	return c.SetStatus(ctx, found[i].ID, github.Status{State: said[0].State, LogURL: said[0].LogURL, EnvironmentURL: said[0].EnvironmentURL, Description: words})
+}
+
+// Why is the reason for which a release was taken back or is held, as far as GitHub
+// has it.
+func (k *Keeper) Why(env, from string) string {
+	l := k.seen(k.at(env))
+	if l == nil || !l.over() {
+		return ""
+	}
+	if words := l.held[from]; words != "" {
+		return ", " + strings.ToLower(words[:1]) + words[1:]
+	}
+	if l.reason == nil || l.reason.From != from {
+		return ""
+	}
+	text := ""
+	if l.reason.By != "" {
+		text += ", asked for by " + l.reason.By
+	}
+	if l.reason.Reason != "" {
+		text += fmt.Sprintf(", because %q", l.reason.Reason)
+	}
+	return text
+}
