@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"runner/check":      {"project", "wrangler", "bundle", "cloudflare", "live", "finding"},
 	"runner/stage":      {"pipeline", "project", "bundle", "check", "child", "schema", "probe", "cloudflare", "remedy", "release", "finding"},
 	"runner/rollback":   {"pipeline", "project", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/retreat":    {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":     {"bundle", "release", "finding"},
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 	"runner/outlook":    {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},

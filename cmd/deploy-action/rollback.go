@@ -15,8 +15,8 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/retreat"
 	"github.com/tminus/deploy-action/runner/rollback"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // bring is one rollback, asked for by a person or by a gate that closed.
@@ -143,14 +143,9 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
 		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
 	}
-	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{{Env: b.whole.Env, KeepGoing: true, Stage: stage.Guarded{Stage: s, Env: b.whole.Env, Lock: b.lock()}, Undo: undo(s)}}}
-	if !b.flags.DryRun {
-		health := stage.Health{Probe: prober, Target: b.whole, Path: b.settings.Health.Path, Patience: b.flags.patience(b.settings), Version: b.way.Version, Redact: b.redact}
-		smoke := stage.Smoke{Probe: prober, Target: b.whole, Scenario: b.settings.Smoke, Redact: b.redact}
-		plan.Steps = append(plan.Steps,
-			pipeline.Step{Env: b.whole.Env, KeepGoing: true, Stage: health},
-			pipeline.Step{Env: b.whole.Env, Stage: smoke, Skip: first(when(b.flags.SkipSmoke, "--skip-smoke"), smoke.Missing())})
-	}
+	plan := retreat.Retreat{Rollback: s, Lock: b.lock(), After: retreat.Verification{
+		Target: b.whole, Settings: b.settings, Probe: prober, Patience: b.flags.HealthTimeout, SkipSmoke: when(b.flags.SkipSmoke, "--skip-smoke"), Redact: b.redact,
+	}}.Plan()
 	ended := map[string]pipeline.Finished{}
 	verdict, err := b.program.run(ctx, plan, verdicts(ended))
 	b.after(verdict, ended)
@@ -161,14 +156,6 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 func (b *bring) access(ctx context.Context) error {
 	_, err := check.Access(ctx, b.client)
 	return err
-}
-
-// undo is what makes a rollback whole again that came to a stop half-way.
-func undo(s rollback.Stage) pipeline.Stage {
-	if s.Prove {
-		return nil
-	}
-	return rollback.Forward{Stage: s}
 }
 
 // after says what a rollback that did not verify means, and tells later steps.

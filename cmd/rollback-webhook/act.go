@@ -22,8 +22,8 @@ import (
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/retreat"
 	"github.com/tminus/deploy-action/runner/rollback"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // actor takes releases back.
@@ -185,12 +185,7 @@ func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.C
 	m := release.NewDraft(release.ID(time.Now(), al.SHA)+"-rollback", al.SHA, t.Env, time.Now()).Manifest()
 	m.Back = &release.Back{Reason: a.redact(al.Words), By: "the webhook server", Strict: s.Rollback.Strict}
 	st := rollback.Stage{Client: account, Target: t, Scope: check.Scope(t), Known: back, Way: way, Manifest: m, Journal: keeper}
-	smoke := stage.Smoke{Probe: a.probe, Target: t, Scenario: s.Smoke, Redact: a.redact}
-	plan := pipeline.Plan{Width: 8, Steps: []pipeline.Step{
-		{Env: t.Env, KeepGoing: true, Stage: stage.Guarded{Stage: st, Env: t.Env, Lock: keeper}, Undo: rollback.Forward{Stage: st}},
-		{Env: t.Env, KeepGoing: true, Stage: stage.Health{Probe: a.probe, Target: t, Path: s.Health.Path, Patience: s.Health.Timeout, Version: way.Version, Redact: a.redact}},
-		{Env: t.Env, Stage: smoke, Skip: smoke.Missing()},
-	}}
+	plan := retreat.Retreat{Rollback: st, Lock: keeper, After: retreat.Verification{Target: t, Settings: s, Probe: a.probe, Redact: a.redact}}.Plan()
 	var failed []string
 	verdict, err := plan.Run(ctx, report.Redacted{Redact: a.redact, To: pipeline.Observers{runs, keeper, told{say, a.log, &failed}}})
 	if err != nil {

@@ -51,7 +51,7 @@ type tokens struct {
 	secret, previous string // of the hook
 	github, api      string
 	keys             []string // that sign payloads
-	base             string // of Cloudflare's API, where it is another
+	base             string   // of Cloudflare's API, where it is another
 }
 
 func readTokens(getenv func(string) string) tokens {
