@@ -39,50 +39,49 @@ type actor struct {
 	patience time.Duration
 }
 
-// settled ends work that needs no rollback, with the reason.
-type settled string
-
-// Error implements error.
-func (s settled) Error() string { return string(s) }
-
-// act takes back the release of an alarm, if it still has to be. What is done is
-// told to say. An error means that it has to be tried again.
-func (a *actor) act(ctx context.Context, al alarm.Alarm, say func(string)) error {
-	err := a.takeBack(ctx, al, say)
+// act takes back the release of an alarm, if it still has to be, and gives how that
+// ended. What is done is told to say. An error means that it has to be tried again.
+func (a *actor) act(ctx context.Context, al alarm.Alarm, say func(string)) (outcome, error) {
+	o, err := a.takeBack(ctx, al, say)
 	if why, ok := errors.AsType[settled](err); ok {
-		say(string(why))
-		return nil
+		o, err = outcome{Kind: nothing, Text: string(why)}, nil
 	}
-	return err
+	if done, ok := errors.AsType[before](err); ok {
+		o, err = outcome(done), nil
+	}
+	if err == nil {
+		say(o.Text)
+	}
+	return o, err
 }
 
-func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) error {
+func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) (outcome, error) {
 	c, err := a.github(al.Repository)
 	if err != nil {
-		return err
+		return outcome{}, err
 	}
 	if err := a.leave(ctx, c, al, say); err != nil {
-		return err
+		return outcome{}, err
 	}
 	back, err := a.believed(ctx, c, al)
 	if err != nil {
-		return err
+		return outcome{}, err
 	}
 	loaded, err := load(ctx, c, al)
 	if err != nil {
-		return err
+		return outcome{}, err
 	}
 	policy := loaded.Settings.Rollback.Decide(first(al.Stage, "deploy"), al.Environment, nil)
 	if policy.Do != project.RollBack {
-		return settled(fmt.Sprintf("the policy says %s", policy.Do))
+		return outcome{Kind: left, Text: fmt.Sprintf("the policy says %s", policy.Do)}, nil
 	}
 	target, err := loaded.In(al.Environment)
 	if err != nil {
-		return err
+		return outcome{}, err
 	}
 	account, err := a.account(accountOf(target))
 	if err != nil {
-		return err
+		return outcome{}, err
 	}
 	return a.run(ctx, c, account, al, loaded.Settings, target, back, say)
 }
@@ -130,7 +129,11 @@ func (a *actor) believed(ctx context.Context, c *github.Client, al alarm.Alarm) 
 	if i := slices.IndexFunc(all[:newest], func(r deployment.Record) bool {
 		return r.Manifest.Back.From == al.Payload.Release && r.Good
 	}); i >= 0 {
-		return nil, settled("taken back already, as " + all[i].Release)
+		already := outcome{Kind: rolledBack, To: all[i].Manifest.Back.To, Text: "taken back already, as " + all[i].Release}
+		if all[i].Manifest.Back.By == itself {
+			return nil, before(already)
+		}
+		return nil, settled(already.Text)
 	}
 	from, good, err := deployment.Back(all, "")
 	if err != nil {
@@ -172,7 +175,7 @@ func accountOf(t project.Target) string {
 
 // run takes the release back and asks the environment whether it is well, shown on
 // the commit.
-func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.Client, al alarm.Alarm, s project.Settings, t project.Target, back *rollback.Return, say func(string)) error {
+func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.Client, al alarm.Alarm, s project.Settings, t project.Target, back *rollback.Return, say func(string)) (outcome, error) {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	run := deployment.Run{Job: "rollback-webhook"}
@@ -183,7 +186,7 @@ func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.C
 	}
 	way := &rollback.Way{}
 	m := release.NewDraft(release.ID(time.Now(), al.SHA)+"-rollback", al.SHA, t.Env, time.Now()).Manifest()
-	m.Back = &release.Back{Reason: a.redact(al.Words), By: "the webhook server", Strict: s.Rollback.Strict}
+	m.Back = &release.Back{Reason: a.redact(al.Words), By: itself, Strict: s.Rollback.Strict}
 	st := rollback.Stage{Client: account, Target: t, Scope: check.Scope(t), Known: back, Way: way, Manifest: m, Journal: keeper}
 	plan := retreat.Retreat{Rollback: st, Lock: keeper, After: retreat.Verification{Target: t, Settings: s, Probe: a.probe, Redact: a.redact}}.Plan()
 	var failed []string
@@ -192,10 +195,9 @@ func (a *actor) run(ctx context.Context, c *github.Client, account *cloudflare.C
 		a.log.Warn("not all of it is shown on GitHub", "error", a.redact(err.Error()))
 	}
 	if verdict != pipeline.Passed {
-		return fmt.Errorf("the rollback of release %s %s: %s", al.Payload.Release, verdict, strings.Join(failed, "; "))
+		return outcome{}, fmt.Errorf("the rollback of release %s %s: %s", al.Payload.Release, verdict, strings.Join(failed, "; "))
 	}
-	say(way.Summary())
-	return nil
+	return outcome{Kind: rolledBack, To: back.To, Text: way.Summary()}, nil
 }
 
 // told hands on what a run does, in words.

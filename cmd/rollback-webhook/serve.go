@@ -110,5 +110,6 @@ func (a *actor) takeBackWork(ctx context.Context, _ ledger.Work, with json.RawMe
 	if err := json.Unmarshal(with, &al); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	return a.act(ctx, al, say)
+	_, err := a.act(ctx, al, say)
+	return err
 }
