@@ -25,6 +25,7 @@ func withWorkflows(t *testing.T) *house {
 	h := open(t, fake.Options{})
 	h.Commit("main", "Add workflows", map[string]string{
 		".github/workflows/rollback.yml": rollback, ".github/workflows/push.yml": "on: [push]\n", ".github/workflows/short.yaml": "on: workflow_dispatch\n",
+		".github/workflows/named.yml":  "name: Named\nrun-name: Back to ${{ inputs.to }}, ${{inputs.why}}!\non:\n  workflow_dispatch:\n    inputs: {to: {}, why: {}}\n",
 		".github/workflows/broken.yml": "on: {workflow_dispatch: {inputs: 3}}\n",
 	})
 	return h
@@ -63,6 +64,21 @@ func TestADispatchMakesARun(t *testing.T) {
 	}
 	h.must(200, "GET R/actions/runs", "")
 	h.must(200, "GET R/actions/workflows/"+h.must(200, "GET R/actions/workflows/rollback.yml", "").text("id"), "")
+}
+
+func TestARunIsCalledAsItsWorkflowSays(t *testing.T) {
+	t.Parallel()
+	h := withWorkflows(t)
+	for file, want := range map[string]string{"named.yml": "Back to r1, !", "short.yaml": ".github/workflows/short.yaml"} {
+		inputs := `{}`
+		if file == "named.yml" {
+			inputs = `{"to":"r1"}`
+		}
+		h.must(204, "POST R/actions/workflows/"+file+"/dispatches", `{"ref":"main","inputs":`+inputs+`}`)
+		if r := h.must(200, "GET R/actions/workflows/"+file+"/runs", ""); !strings.Contains(r.Raw, `"display_title":"`+want+`"`) {
+			t.Errorf("%s: %s", file, r.Raw)
+		}
+	}
 }
 
 func TestDispatchesThatAreRefused(t *testing.T) {

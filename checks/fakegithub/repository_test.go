@@ -112,7 +112,15 @@ func TestComments(t *testing.T) {
 	h.as(h.User("ann", "write")).must(204, "DELETE "+one, "")
 	h.must(404, "GET "+one, "")
 	sha := h.Head("main")
-	h.as(h.WorkflowToken("contents:write")).must(201, "POST R/commits/"+sha+"/comments", `{"body":"note","path":"README.md","position":1}`)
+	writer := h.as(h.WorkflowToken("contents:write", "issues:write"))
+	onCommit := "R/comments/" + writer.must(201, "POST R/commits/"+sha+"/comments", `{"body":"first note","path":"README.md","position":1}`).text("id")
+	writer.must(200, "PATCH "+onCommit, `{"body":"note"}`)
+	writer.must(422, "PATCH "+onCommit, `{"body":""}`)
+	writer.must(404, "PATCH R/issues/comments/"+onCommit[len("R/comments/"):], `{"body":"x"}`)
+	writer.must(404, "PATCH R/comments/"+one[len("R/issues/comments/"):], `{"body":"x"}`)
+	if r := h.must(200, "GET "+onCommit, ""); r.text("body") != "note" {
+		t.Errorf("under the commit %s", r.Raw)
+	}
 	if got := h.must(200, "GET R/commits/"+sha+"/comments", "").List; len(got) != 1 || got[0]["body"] != "note" {
 		t.Errorf("under the commit %v", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -37,6 +38,7 @@ type Client struct {
 	owner, name string
 	safe        *gh.Client // repeats what may be done twice
 	once        *gh.Client // repeats only what surely was not done
+	rate        atomic.Pointer[Rate]
 }
 
 // New makes a client. It asks nothing yet.
@@ -158,5 +160,6 @@ func (c *Client) call(ctx context.Context, with *gh.Client, op, method, path str
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	res, err := with.Do(ctx, r, into)
+	c.count(res)
 	return res, refused(op, err)
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"net/http"
+	"time"
 
 	gh "github.com/google/go-github/v60/github"
 )
@@ -14,6 +15,10 @@ type WorkflowRun struct {
 	Status     string // queued, in_progress, completed, ...
 	Conclusion string // of a completed one
 	URL        string // of its page
+	// Title is what the workflow says the run is called, or the workflow's name.
+	Title string
+	// Created is when it was asked for, Updated when it last changed.
+	Created, Updated time.Time
 }
 
 // Over tells whether an attempt of the run has come to its end.
@@ -25,5 +30,12 @@ func (c *Client) WorkflowRun(ctx context.Context, id int64) (WorkflowRun, error)
 	if _, err := c.call(ctx, c.safe, "read workflow run", http.MethodGet, c.repo("actions/runs/%d", id), nil, &run); err != nil {
 		return WorkflowRun{}, err
 	}
-	return WorkflowRun{ID: run.GetID(), Attempt: run.GetRunAttempt(), Status: run.GetStatus(), Conclusion: run.GetConclusion(), URL: run.GetHTMLURL()}, nil
+	return workflowRun(&run), nil
+}
+
+func workflowRun(r *gh.WorkflowRun) WorkflowRun {
+	return WorkflowRun{
+		ID: r.GetID(), Attempt: r.GetRunAttempt(), Status: r.GetStatus(), Conclusion: r.GetConclusion(), URL: r.GetHTMLURL(),
+		Title: r.GetDisplayTitle(), Created: r.GetCreatedAt().Time, Updated: r.GetUpdatedAt().Time,
+	}
 }

@@ -46,6 +46,8 @@ func (cs *Comments) Endpoints() []wire.Endpoint {
 		{Method: "DELETE", Path: repo + "/issues/comments/{comment}", Needs: write, Do: cs.remove},
 		{Method: "POST", Path: repo + "/commits/{sha}/comments", Needs: "contents:write", Do: cs.createOnCommit},
 		{Method: "GET", Path: repo + "/commits/{sha}/comments", Needs: "contents:read", Do: cs.listOnCommit},
+		{Method: "GET", Path: repo + "/comments/{comment}", Needs: "contents:read", Do: cs.getOnCommit},
+		{Method: "PATCH", Path: repo + "/comments/{comment}", Needs: "contents:write", Do: cs.updateOnCommit},
 	}
 }
 
@@ -63,15 +65,6 @@ func association(by identity.Actor) string {
 		return "MEMBER"
 	}
 	return "NONE"
-}
-
-func (cs *Comments) commitBody(l wire.Links, c *Comment) wire.Object {
-	return wire.Object{
-		"id": c.ID, "node_id": fmt.Sprintf("CC_kwDO%08x", c.ID), "url": fmt.Sprintf("%s/comments/%d", cs.Repo.API(l), c.ID),
-		"html_url": fmt.Sprintf("%s/commit/%s#commitcomment-%d", cs.Repo.Web(l), c.SHA, c.ID), "body": c.Body, "path": c.Path, "line": c.Line,
-		"position": c.Position, "commit_id": c.SHA, "user": c.By.Body(l), "created_at": wire.Time(c.Made), "updated_at": wire.Time(c.Changed),
-		"author_association": association(c.By),
-	}
 }
 
 type input struct {
@@ -126,9 +119,10 @@ func (cs *Comments) list(c *wire.Call) (wire.Answer, error) {
 	return wire.List(c, found, func(o *Comment) wire.Object { return cs.body(c.Links, o) })
 }
 
-func (cs *Comments) one(c *wire.Call) (*Comment, error) {
+// one finds a comment, under a commit or under a pull request.
+func (cs *Comments) one(c *wire.Call, commit bool) (*Comment, error) {
 	for _, o := range cs.All {
-		if o.ID == c.ID("comment") && o.Pull != 0 {
+		if o.ID == c.ID("comment") && (o.Pull == 0) == commit {
 			return o, nil
 		}
 	}
@@ -136,7 +130,7 @@ func (cs *Comments) one(c *wire.Call) (*Comment, error) {
 }
 
 func (cs *Comments) get(c *wire.Call) (wire.Answer, error) {
-	o, err := cs.one(c)
+	o, err := cs.one(c, false)
 	if err != nil {
 		return wire.Answer{}, err
 	}
@@ -144,8 +138,8 @@ func (cs *Comments) get(c *wire.Call) (wire.Answer, error) {
 }
 
 // own refuses whoever neither wrote the comment nor may write to the repository.
-func (cs *Comments) own(c *wire.Call) (*Comment, error) {
-	o, err := cs.one(c)
+func (cs *Comments) own(c *wire.Call, commit bool) (*Comment, error) {
+	o, err := cs.one(c, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -157,65 +151,35 @@ func (cs *Comments) own(c *wire.Call) (*Comment, error) {
 }
 
 func (cs *Comments) update(c *wire.Call) (wire.Answer, error) {
-	o, err := cs.own(c)
+	o, err := cs.change(c, false)
 	if err != nil {
 		return wire.Answer{}, err
 	}
-	var in input
-	if err := c.Decode(&in); err != nil {
-		return wire.Answer{}, err
-	}
-	if err := in.check(); err != nil {
-		return wire.Answer{}, err
-	}
-	o.Body, o.Changed = *in.Body, cs.Who.Now()
 	return wire.OK(cs.body(c.Links, o)), nil
 }
 
+// change gives a comment other words.
+func (cs *Comments) change(c *wire.Call, commit bool) (*Comment, error) {
+	o, err := cs.own(c, commit)
+	if err != nil {
+		return nil, err
+	}
+	var in input
+	if err := c.Decode(&in); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	o.Body, o.Changed = *in.Body, cs.Who.Now()
+	return o, nil
+}
+
 func (cs *Comments) remove(c *wire.Call) (wire.Answer, error) {
-	o, err := cs.own(c)
+	o, err := cs.own(c, false)
 	if err != nil {
 		return wire.Answer{}, err
 	}
 	cs.All = slices.DeleteFunc(cs.All, func(other *Comment) bool { return other == o })
 	return wire.None(), nil
-}
-
-func (cs *Comments) createOnCommit(c *wire.Call) (wire.Answer, error) {
-	commit, ok := cs.Repo.Resolve(c.Param("sha"))
-	if !ok {
-		return wire.Answer{}, wire.Fail(http.StatusUnprocessableEntity, "No commit found for SHA: %s", c.Param("sha"))
-	}
-	var in struct {
-		input
-		Path     *string `json:"path"`
-		Line     *int    `json:"line"`
-		Position *int    `json:"position"`
-	}
-	if err := c.Decode(&in); err != nil {
-		return wire.Answer{}, err
-	}
-	if err := in.check(); err != nil {
-		return wire.Answer{}, err
-	}
-	now := cs.Who.Now()
-	made := &Comment{
-		ID: cs.Who.NewID(), SHA: commit.SHA, Path: in.Path, Line: in.Line, Position: in.Position, Body: *in.Body, By: cs.Who.Who(c).Actor, Made: now, Changed: now,
-	}
-	cs.All = append(cs.All, made)
-	return wire.Created(cs.commitBody(c.Links, made)), nil
-}
-
-func (cs *Comments) listOnCommit(c *wire.Call) (wire.Answer, error) {
-	commit, ok := cs.Repo.Resolve(c.Param("sha"))
-	if !ok {
-		return wire.Answer{}, wire.Fail(http.StatusUnprocessableEntity, "No commit found for SHA: %s", c.Param("sha"))
-	}
-	var found []*Comment
-	for _, o := range cs.All {
-		if o.SHA == commit.SHA {
-			found = append(found, o)
-		}
-	}
-	return wire.List(c, found, func(o *Comment) wire.Object { return cs.commitBody(c.Links, o) })
 }

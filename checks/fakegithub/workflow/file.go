@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,8 +34,22 @@ type Input struct {
 // File is a workflow as its file says it.
 type File struct {
 	Path, Name string
-	Dispatch   bool // whether it can be dispatched
+	RunName    string // what its runs are called, with expressions
+	Dispatch   bool   // whether it can be dispatched
 	Inputs     map[string]Input
+}
+
+var inputExpression = regexp.MustCompile(`\$\{\{\s*inputs\.([A-Za-z0-9_-]+)\s*\}\}`)
+
+// title is what a run is called: the workflow's name, or its run-name, in which only
+// expressions that name an input are understood.
+func (f File) title(inputs map[string]string) string {
+	if f.RunName == "" {
+		return f.Name
+	}
+	return inputExpression.ReplaceAllStringFunc(f.RunName, func(e string) string {
+		return inputs[inputExpression.FindStringSubmatch(e)[1]]
+	})
 }
 
 // read takes a workflow's file out of a commit.
@@ -44,13 +59,14 @@ func read(c *repository.Commit, name string) (File, error) {
 		return File{}, wire.NotFound()
 	}
 	var in struct {
-		Name string    `yaml:"name"`
-		On   yaml.Node `yaml:"on"`
+		Name    string    `yaml:"name"`
+		RunName string    `yaml:"run-name"`
+		On      yaml.Node `yaml:"on"`
 	}
 	if err := yaml.Unmarshal([]byte(text), &in); err != nil {
 		return File{}, wire.Fail(422, "Workflow file %s is not valid: %v", name, err)
 	}
-	f := File{Path: name, Name: in.Name}
+	f := File{Path: name, Name: in.Name, RunName: in.RunName}
 	if f.Name == "" {
 		f.Name = name
 	}

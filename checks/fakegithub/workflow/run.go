@@ -152,7 +152,7 @@ func (r *Runs) Body(l wire.Links, run *Run) wire.Object {
 	}
 	return wire.Object{
 		"id": run.ID, "name": run.File.Name, "node_id": fmt.Sprintf("WFR_kwDO%08x", run.ID), "head_branch": branch, "head_sha": run.SHA,
-		"path": run.File.Path, "display_title": run.File.Name, "run_number": run.Number, "event": run.Event, "status": run.Status,
+		"path": run.File.Path, "display_title": run.File.title(run.Inputs), "run_number": run.Number, "event": run.Event, "status": run.Status,
 		"conclusion": conclusion, "workflow_id": run.Workflow, "check_suite_id": run.Suite, "check_suite_node_id": fmt.Sprintf("CS_kwDO%08x", run.Suite),
 		"url": url, "html_url": fmt.Sprintf("%s/actions/runs/%d", r.Repo.Web(l), run.ID), "pull_requests": r.Repo.PullsOf(l, run.SHA),
 		"created_at": wire.Time(run.Made), "updated_at": wire.Time(run.Changed), "run_started_at": wire.Time(run.Made), "run_attempt": 1,
