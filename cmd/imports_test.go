@@ -49,6 +49,7 @@ var rooms = map[string][]string{
 	"checks/hook":        {},
 	"checks/hook/ledger": {"checks/hook"},
 	"checks/hook/queue":  {"checks/hook", "checks/hook/ledger"},
+	"checks/card":        {"deployment", "github", "markdown", "runner/release"},
 	"checks/alarm":       {"deployment"},
 	"checks/summary":     {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }

@@ -18,8 +18,10 @@ type Record struct {
 	Payload
 	// Good: it passed its gates at some time.
 	Good bool
-	// State is the last that was said of it.
+	// State is the last that was said of it, Said all of that.
 	State string
+	Said  github.Status
+	SHA   string // of the commit
 }
 
 // kept is how many deployments of an environment are looked through.
@@ -38,7 +40,7 @@ func Records(ctx context.Context, c *github.Client, env string) ([]Record, error
 	var all []Record
 	for _, d := range found {
 		if p, ours := ParsePayload(d.Payload); ours && p.Environment == env {
-			all = append(all, Record{ID: d.ID, Payload: p})
+			all = append(all, Record{ID: d.ID, Payload: p, SHA: d.SHA})
 		}
 	}
 	group, asking := errgroup.WithContext(ctx)
@@ -46,7 +48,7 @@ func Records(ctx context.Context, c *github.Client, env string) ([]Record, error
 		group.Go(func() error {
 			said, err := c.Statuses(asking, all[i].ID)
 			if len(said) > 0 {
-				all[i].State = said[0].State
+				all[i].State, all[i].Said = said[0].State, said[0]
 			}
 			all[i].Good = slices.ContainsFunc(said, func(s github.Status) bool { return s.State == github.Success })
 			return err

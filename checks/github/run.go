@@ -36,6 +36,17 @@ type CheckRun struct {
 	Started    time.Time
 	Completed  time.Time
 	Output     Output
+	// Actions are buttons on a completed run; none takes away those that were there, nil
+	// says nothing of them. Who presses one is told to the App alone that made the run.
+	Actions []Action
+}
+
+// Action is a button: a label of at most 20 characters, a description of 40, and an
+// identifier of 20, which comes back when somebody presses it.
+type Action struct {
+	Label       string `json:"label"`
+	Description string `json:"description"`
+	Identifier  string `json:"identifier"`
 }
 
 // Output is what a reader sees of a check run. Title and Summary are wanted when
@@ -77,6 +88,7 @@ type sent struct {
 	StartedAt   string      `json:"started_at,omitempty"`
 	CompletedAt string      `json:"completed_at,omitempty"`
 	Output      *sentOutput `json:"output,omitempty"`
+	Actions     []Action    `json:"actions,omitzero"`
 }
 
 type sentOutput struct {
@@ -100,7 +112,7 @@ type sentNote struct {
 // wire makes what is sent, with the first batch of annotations; the others are
 // given back.
 func (r CheckRun) wire() (sent, []sentNote) {
-	s := sent{Name: r.Name, SHA: r.SHA, DetailsURL: r.DetailsURL, ExternalID: r.ExternalID, Status: r.Status, Conclusion: r.Conclusion, StartedAt: stamp(r.Started), CompletedAt: stamp(r.Completed)}
+	s := sent{Name: r.Name, SHA: r.SHA, DetailsURL: r.DetailsURL, ExternalID: r.ExternalID, Status: r.Status, Conclusion: r.Conclusion, StartedAt: stamp(r.Started), CompletedAt: stamp(r.Completed), Actions: r.Actions}
 	if r.Output.Title == "" && r.Output.Summary == "" {
 		return s, nil
 	}
