@@ -18,6 +18,8 @@ type ending string
 // The endings. What ends with an error is none: it is tried again.
 const (
 	rolledBack ending = "rolled-back"
+	isHeld     ending = "held"
+	isLifted   ending = "hold-lifted"
 	left       ending = "left"    // the policy leaves it to a person
 	nothing    ending = "settled" // there was nothing to do
 )

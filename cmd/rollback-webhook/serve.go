@@ -61,12 +61,14 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.actor = &actor{github: s.config.repository, account: s.config.account, probe: prober, redact: s.redact, log: s.log, patience: s.config.Patience}
+	s.actor = &actor{
+		github: s.config.repository, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
+		patience: s.config.Patience, app: s.config.App,
+	}
 	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.trades().work}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
 	}
-	rules := s.config.rules()
-	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: func(d hook.Delivery) hook.Decision { return decide(rules, d) }})
+	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: s.decide})
 	if err != nil {
 		return nil, errors.Join(err, s.queue.Stop(ctx))
 	}
@@ -79,7 +81,7 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 
 // trades are the works that the server does.
 func (s *server) trades() trades {
-	return trades{"take-back": s.actor.takeBackWork}
+	return trades{"take-back": s.actor.takeBackWork, "request": s.requestWork, "card": s.cardWork}
 }
 
 // ready answers whether deliveries can be recorded.
@@ -92,10 +94,13 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide says what a delivery means.
-func decide(rules alarm.Rules, d hook.Delivery) hook.Decision {
-	al, why, failed := rules.Judge(d.Event, d.Payload)
+func (s *server) decide(d hook.Delivery) hook.Decision {
+	if d.Event == "check_run" {
+		return s.pressed(d)
+	}
+	al, why, failed := s.config.rules().Judge(d.Event, d.Payload)
 	if !failed {
-		return hook.Decision{Environment: al.Environment, Reason: why}
+		return s.show(d, al, why)
 	}
 	o, err := order("take-back", al.Key(), al.Lane(), al)
 	if err != nil {
@@ -105,11 +110,19 @@ func decide(rules alarm.Rules, d hook.Delivery) hook.Decision {
 }
 
 // takeBackWork takes back the release of an alarm.
-func (a *actor) takeBackWork(ctx context.Context, _ ledger.Work, with json.RawMessage, say func(string)) error {
+func (a *actor) takeBackWork(ctx context.Context, w ledger.Work, with json.RawMessage, say func(string)) error {
 	var al alarm.Alarm
 	if err := json.Unmarshal(with, &al); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	_, err := a.act(ctx, al, say)
+	o, err := a.act(ctx, al, say)
+	a.note(w, o, err)
 	return err
+}
+
+// note logs how a work ended that needed somebody to look at an environment.
+func (a *actor) note(w ledger.Work, o outcome, err error) {
+	if err == nil {
+		a.log.Info("outcome", "delivery", w.Delivery, "work", w.ID, "kind", o.Kind, "to", o.To, "text", a.redact(o.Text))
+	}
 }

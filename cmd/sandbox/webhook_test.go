@@ -25,7 +25,7 @@ type guard struct {
 const hookSecret = "a secret of the hook, long enough"
 
 // guarded starts the server beside a step's repository and account.
-func (s *step) guarded(binary, database string) *guard {
+func (s *step) guarded(binary, database string, more ...string) *guard {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.t.TempDir(), "log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *step) guarded(binary, database string) *guard {
 	for _, value := range s.resolve() {
 		args = append(args, "--resolve", value)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, append(args, more...)...)
 	cmd.Env = append(s.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
