@@ -32,6 +32,7 @@ type config struct {
 	Script      []string         `env:"SCRIPTS" placeholder:"PATTERN" help:"A pattern that every script of a release must fit, such as tminus-*-production; repeatable."`
 	Host        []string         `env:"HOSTS" placeholder:"PATTERN" help:"A pattern that every host must fit which is asked whether it is well, such as *.tminus.ink; any host of the configuration when not given."`
 	Creator     []string         `env:"CREATORS" default:"github-actions[bot]" placeholder:"LOGIN" help:"Who makes deployments that are believed; repeatable."`
+	Comment     string           `env:"COMMENT" enum:"off,pull-request,commit" default:"off" help:"Say in a comment what became of a failed release: on the pull requests of its commit, or on the commit. off: no comment."`
 	Patience    time.Duration    `env:"PATIENCE" default:"10m" placeholder:"TIME" help:"How long the job that failed may take to take its release back itself."`
 	Account     string           `env:"CLOUDFLARE_ACCOUNT_ID" placeholder:"ID" help:"The Cloudflare account, unless the configuration of the Workers names it."`
 	Resolve     []string         `env:"RESOLVE" placeholder:"HOST:PORT:ADDR" help:"Where a host is, as curl has it; repeatable."`

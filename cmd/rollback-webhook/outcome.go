@@ -10,6 +10,8 @@ type outcome struct {
 	To string
 	// Text is one sentence.
 	Text string
+	// Release and SHA are the release that it was about, as far as one was found.
+	Release, SHA string
 }
 
 // ending is the kind of an outcome.

@@ -60,6 +60,9 @@ func (s *server) requestWork(ctx context.Context, w ledger.Work, with json.RawMe
 	if err == nil {
 		err = s.queue.Ledger.Note(ctx, r.By, r.Do, fmt.Sprintf("%s %s: %s", r.Repository, r.Environment, s.redact(o.Text)))
 	}
+	if err == nil {
+		err = s.remark(ctx, w, remark{Repository: r.Repository, Environment: r.Environment, SHA: o.SHA, Release: o.Release, Kind: o.Kind, To: o.To, Why: r.Reason, By: r.By, Text: o.Text})
+	}
 	return err
 }
 
@@ -94,6 +97,7 @@ func (a *actor) grant(ctx context.Context, r request, say func(string)) (outcome
 		return outcome{}, settled(fmt.Sprintf("nobody here knows how to %q", r.Do))
 	}
 	o, err := does(ctx, s, reason{By: r.By, Why: first(r.Reason, "asked for by "+r.By)}, say)
+	o.SHA, o.Release = s.release().SHA, s.release().Release
 	if note = a.redact(o.Text); err != nil {
 		note = a.redact(err.Error())
 	}

@@ -81,7 +81,7 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 
 // trades are the works that the server does.
 func (s *server) trades() trades {
-	return trades{"take-back": s.actor.takeBackWork, "request": s.requestWork, "card": s.cardWork}
+	return trades{"take-back": s.takeBackWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork}
 }
 
 // ready answers whether deliveries can be recorded.
@@ -110,13 +110,16 @@ func (s *server) decide(d hook.Delivery) hook.Decision {
 }
 
 // takeBackWork takes back the release of an alarm.
-func (a *actor) takeBackWork(ctx context.Context, w ledger.Work, with json.RawMessage, say func(string)) error {
+func (s *server) takeBackWork(ctx context.Context, w ledger.Work, with json.RawMessage, say func(string)) error {
 	var al alarm.Alarm
 	if err := json.Unmarshal(with, &al); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	o, err := a.act(ctx, al, say)
-	a.note(w, o, err)
+	o, err := s.actor.act(ctx, al, say)
+	s.actor.note(w, o, err)
+	if err == nil {
+		err = s.remark(ctx, w, remark{Repository: al.Repository, Environment: al.Environment, SHA: al.SHA, Release: al.Payload.Release, Kind: o.Kind, To: o.To, Why: al.Words, By: itself, Text: o.Text})
+	}
 	return err
 }
 

@@ -27,7 +27,7 @@ func (s *step) app() (fakegithub.Installed, []string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	installed, err := s.hub.App(77, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), "actions:read", "checks:write", "contents:read", "deployments:write", "metadata:read")
+	installed, err := s.hub.App(77, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), "actions:read", "checks:write", "contents:write", "deployments:write", "metadata:read")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestAReleaseIsTakenBackByAButton(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := s.guarded(binary, filepath.Join(t.TempDir(), "server.db"), flags...)
+	g := s.guarded(binary, filepath.Join(t.TempDir(), "server.db"), append(flags, "--comment", "commit")...)
 	s.hub.AppHook(installed, "http://"+g.address+"/webhook", hookSecret, "deployment_status", "check_run")
 	s.hub.User("ann", "write")
 	s.hub.User("eve", "read")
@@ -103,6 +103,11 @@ func TestAReleaseIsTakenBackByAButton(t *testing.T) {
 	}
 	press("roll-back", "ann")
 	s.card(g, "Taken back by ann")
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && !strings.Contains(fmt.Sprint(s.hub.Comments(0)), "was taken back"); time.Sleep(50 * time.Millisecond) {
+	}
+	if said := fmt.Sprint(s.hub.Comments(0)); !strings.Contains(said, "was taken back** from release") || !strings.Contains(said, "by ann") {
+		t.Errorf("comments %s", said)
+	}
 	if d := differing(good, s.servingIn("production")); len(d) != 0 {
 		t.Errorf("production serves other versions of %v", d)
 	}
