@@ -230,11 +230,17 @@ func TestARoundWithoutGitHubIsMadeGoodByTheNext(t *testing.T) {
 	w.patrol.Rules.Repositories = []string{"acme/site", "acme/site"}
 	id := w.release("r2", w.run("cancelled"), "in_progress")
 	for name, do := range map[string]func(){
-		"down":                func() { w.hub.SetDown(true) },
-		"the limit is used":   func() { w.hub.Leave(0, 429) },
-		"the status is lost":  func() { w.hub.Break(traffic.Fault{Method: "POST", Path: "/repos/*/*/deployments/*/statuses", Refusal: traffic.Unavailable(), Times: 2}) },
-		"runs are not told":   func() { w.hub.Break(traffic.Fault{Path: "/repos/*/*/actions/runs/*", Refusal: traffic.Unavailable(), Times: 2}) },
-		"calls are too often": func() { w.hub.Break(traffic.Fault{Path: "/repos/*/*/deployments", Refusal: traffic.TooOften(403, time.Second)}) },
+		"down":              func() { w.hub.SetDown(true) },
+		"the limit is used": func() { w.hub.Leave(0, 429) },
+		"the status is lost": func() {
+			w.hub.Break(traffic.Fault{Method: "POST", Path: "/repos/*/*/deployments/*/statuses", Refusal: traffic.Unavailable(), Times: 2})
+		},
+		"runs are not told": func() {
+			w.hub.Break(traffic.Fault{Path: "/repos/*/*/actions/runs/*", Refusal: traffic.Unavailable(), Times: 2})
+		},
+		"calls are too often": func() {
+			w.hub.Break(traffic.Fault{Path: "/repos/*/*/deployments", Refusal: traffic.TooOften(403, time.Second)})
+		},
 	} {
 		w.hub.Forget()
 		do()
