@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,12 +40,31 @@ func (s Standing) Open() bool {
 // Failed tells whether it failed, or ended without a verdict.
 func (s Standing) Failed() bool { return s.State() == github.Failure || s.State() == github.Error }
 
-// Since is when the last was said of it.
-func (s Standing) Since() time.Time {
-	if len(s.Said) == 0 {
-		return s.Created
+// Verdict is the last that was said of it, hold or no hold; the zero Status if nothing
+// was.
+func (s Standing) Verdict() github.Status {
+	for _, one := range s.Said {
+		if !Aside(one.Description) {
+			return one
+		}
 	}
-	return s.Said[0].Created
+	return github.Status{}
+}
+
+// Since is when its verdict was said, or it was made.
+func (s Standing) Since() time.Time {
+	if v := s.Verdict(); !v.Created.IsZero() {
+		return v.Created
+	}
+	return s.Created
+}
+
+// Hold says who holds it and why; empty if nobody does.
+func (s Standing) Hold() string {
+	if len(s.Said) > 0 && strings.HasPrefix(s.Said[0].Description, holding) {
+		return s.Said[0].Description
+	}
+	return ""
 }
 
 // Rollback tells whether it takes another release back.

@@ -99,7 +99,7 @@ func (p *Patrol) bury(ctx context.Context, c *github.Client, s deployment.Standi
 	if !s.Failed() || s.Rollback() {
 		return was, nil
 	}
-	al, why, ok := p.Rules.Failed(c.Repository(), s.Deployment, s.Said[0])
+	al, why, ok := p.Rules.Failed(c.Repository(), s.Deployment, s.Verdict())
 	if !ok {
 		say(fmt.Sprintf("release %s is left as it is: %s", s.Ours.Release, why))
 		return true, nil

@@ -47,7 +47,10 @@ func (p *Patrol) environment(ctx context.Context, c *github.Client, env string) 
 		p.once(fmt.Sprint("old ", newest.ID), "a release failed before watch was kept, or too long ago, and is left as it is", append(log, "failed", newest.Since())...)
 		return nil
 	}
-	al, why, ok := p.Rules.Failed(c.Repository(), newest.Deployment, newest.Said[0])
+	al, why, ok := p.Rules.Failed(c.Repository(), newest.Deployment, newest.Verdict())
+	if hold := newest.Hold(); hold != "" {
+		why, ok = hold, false
+	}
 	if !ok {
 		p.once(fmt.Sprint("refused ", newest.ID), "a failed release is left as it is", append(log, "reason", why)...)
 		return nil
@@ -92,7 +95,7 @@ func (p *Patrol) raise(ctx context.Context, al alarm.Alarm, s deployment.Standin
 		return err
 	}
 	d := hook.Delivery{
-		GUID: fmt.Sprintf("%s-%d-%d", Event, s.ID, s.Said[0].ID), Event: Event, Action: s.State(), Repository: al.Repository, Received: time.Now(), Payload: payload,
+		GUID: fmt.Sprintf("%s-%d-%d", Event, s.ID, s.Verdict().ID), Event: Event, Action: s.State(), Repository: al.Repository, Received: time.Now(), Payload: payload,
 	}
 	receipt, err := p.Queue.Record(ctx, d, decision)
 	if err != nil {

@@ -2,6 +2,7 @@ package patrol
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +70,26 @@ func TestWhatNobodyToldOfIsFound(t *testing.T) {
 			w.releaseBy(w.as(w.hub.User("mallory", "write")), "api-production", "r2", w.run("failure"), "in_progress")
 		}, false, "mallory"},
 		{"one of a script that is not allowed", func(w *world) { w.releaseBy(w.client, "other-production", "r2", w.run("failure"), "failure") }, false, "other-production"},
+		{"one that somebody holds", func(w *world) {
+			w.release("r2", w.run("failure"), "failure")
+			if err := deployment.Held(w.t.Context(), w.client, "production", "octocat", "we look at it"); err != nil {
+				w.t.Error(err)
+			}
+		}, false, "Held by octocat"},
+		{"one that somebody held before the watch", func(w *world) {
+			w.ago(2 * time.Hour)
+			w.release("r2", w.run("failure"), "failure")
+			w.ago(0)
+			if err := errors.Join(deployment.Held(w.t.Context(), w.client, "production", "octocat", "we look at it"), deployment.Lifted(w.t.Context(), w.client, "production", "octocat", "done")); err != nil {
+				w.t.Error(err)
+			}
+		}, false, "failed before watch was kept"},
+		{"one whose hold was lifted", func(w *world) {
+			w.release("r2", w.run("failure"), "failure")
+			if err := errors.Join(deployment.Held(w.t.Context(), w.client, "production", "octocat", "we look at it"), deployment.Lifted(w.t.Context(), w.client, "production", "octocat", "done")); err != nil {
+				w.t.Error(err)
+			}
+		}, true, "nobody told: release r2 failed: Smoke"},
 		{"a rollback alone", func(w *world) { w.release("b2<r2", w.run("failure"), "failure") }, false, ""},
 		{"nothing", func(*world) {}, false, ""},
 	}

@@ -37,6 +37,8 @@ type actor struct {
 	log     *slog.Logger
 	// patience is how long the job that failed may take to take its release back itself.
 	patience time.Duration
+	// dispatch takes releases back in place of this server; nil if it does so itself.
+	dispatch *dispatcher
 }
 
 // act takes back the release of an alarm, if it still has to be, and gives how that
@@ -74,6 +76,9 @@ func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) 
 	policy := loaded.Settings.Rollback.Decide(first(al.Stage, "deploy"), al.Environment, nil)
 	if policy.Do != project.RollBack {
 		return outcome{Kind: left, Text: fmt.Sprintf("the policy says %s", policy.Do)}, nil
+	}
+	if a.dispatch != nil {
+		return a.dispatch.run(ctx, c, al, back.To, say)
 	}
 	target, err := loaded.In(al.Environment)
 	if err != nil {
