@@ -50,7 +50,8 @@ var rooms = map[string][]string{
 	"checks/hook/ledger": {"checks/hook"},
 	"checks/hook/queue":  {"checks/hook", "checks/hook/ledger"},
 	"checks/card":        {"deployment", "github", "markdown", "runner/release"},
-	"checks/alarm":       {"deployment"},
+	"checks/alarm":       {"deployment", "github"},
+	"checks/patrol":      {"alarm", "deployment", "github", "checks/hook", "checks/hook/ledger", "checks/hook/queue"},
 	"checks/summary":     {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 

@@ -78,6 +78,11 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	if err := json.Unmarshal(body, &d); err != nil {
 		return Alarm{}, "the payload cannot be read: " + err.Error(), false
 	}
+	return r.judge(d)
+}
+
+// judge judges what was read, from a delivery or from GitHub itself.
+func (r Rules) judge(d delivery) (Alarm, string, bool) {
 	p, ours := deployment.ParsePayload(d.Deployment.Payload)
 	a := Alarm{Repository: d.Repository.FullName, Environment: d.Deployment.Environment, Deployment: d.Deployment.ID, SHA: d.Deployment.SHA, Payload: p, Words: d.Status.Description}
 	switch {

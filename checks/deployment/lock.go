@@ -45,7 +45,7 @@ func (k *Keeper) takeOver(ctx context.Context, p *place, seen *look) error {
 		notes = append(notes, finding.Notef("lock-taken-over", finding.Position{}, "%s was left in progress by %s, whose run is over", p.env, h.describe()).
 			Hintf("what it may have left half done is replaced by this release"))
 		k.beside.Go(func() {
-			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: "Its run ended without a verdict"})
+			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: abandoned})
 		})
 	}
 	return finding.Join(notes)

@@ -149,22 +149,15 @@ func (l *look) judge(ctx context.Context, k *Keeper, found []github.Deployment, 
 
 // alive tells whether the run that made a deployment is still going on.
 func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
-	young := time.Since(made) < longestRun
-	switch {
-	case r.ID == 0:
-		return young
-	case r.ID == k.Run.ID:
+	if r.ID != 0 && r.ID == k.Run.ID {
 		// What this very job made before is behind it.
 		return r.Attempt == k.Run.Attempt && r.Job != k.Run.Job
 	}
-	run, err := k.Client.WorkflowRun(ctx, r.ID)
-	if refusal, denied := github.Denied(err); denied && refusal.Status == 404 {
-		return false // the run was deleted
-	}
+	over, _, err := Over(ctx, k.Client, r, made)
 	if err != nil {
-		return young
+		return time.Since(made) < longestRun
 	}
-	return !run.Over(r.Attempt)
+	return !over
 }
 
 // describe says who holds an environment.

@@ -29,6 +29,9 @@ func (a *actor) bringBack(ctx context.Context, s *scene, why reason, say func(st
 	if err != nil {
 		return outcome{}, err
 	}
+	if a.dispatch != nil {
+		return a.dispatch.run(ctx, s.client, s.alarm(why.Why), back.To, say)
+	}
 	if err := a.reach(s); err != nil {
 		return outcome{}, err
 	}
@@ -73,7 +76,7 @@ func (a *actor) lift(ctx context.Context, s *scene, why reason, say func(string)
 // verify asks health and smoke again. A release that had failed and is well now has
 // passed; one that is not well stays as it is, for a person to decide.
 func (a *actor) verify(ctx context.Context, s *scene, why reason, say func(string)) (outcome, error) {
-	if err := a.reach(s); err != nil {
+	if err := a.hosts(s); err != nil {
 		return outcome{}, err
 	}
 	v := retreat.Verification{Target: s.target, Settings: s.settings, Probe: a.probe, Redact: a.redact}

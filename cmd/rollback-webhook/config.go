@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"strings"
@@ -25,24 +26,30 @@ const userAgent = "tminus-rollback-webhook/1"
 // config is everything that the server has to know. Secrets come in variables or
 // files only, never as arguments.
 type config struct {
-	Listen      string           `env:"LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen."`
-	Database    string           `env:"DATABASE_URL" default:"rollback-webhook.db" placeholder:"URL" help:"A URL of Postgres, or the path of an SQLite file."`
-	Repository  []string         `env:"REPOSITORIES" placeholder:"OWNER/NAME" help:"A repository whose releases may be taken back; repeatable."`
-	Environment []string         `env:"ENVIRONMENTS" default:"production" placeholder:"NAME" help:"An environment that may be; repeatable."`
-	Script      []string         `env:"SCRIPTS" placeholder:"PATTERN" help:"A pattern that every script of a release must fit, such as tminus-*-production; repeatable."`
-	Host        []string         `env:"HOSTS" placeholder:"PATTERN" help:"A pattern that every host must fit which is asked whether it is well, such as *.tminus.ink; any host of the configuration when not given."`
-	Creator     []string         `env:"CREATORS" default:"github-actions[bot]" placeholder:"LOGIN" help:"Who makes deployments that are believed; repeatable."`
-	Comment     string           `env:"COMMENT" enum:"off,pull-request,commit" default:"off" help:"Say in a comment what became of a failed release: on the pull requests of its commit, or on the commit. off: no comment."`
-	Patience    time.Duration    `env:"PATIENCE" default:"10m" placeholder:"TIME" help:"How long the job that failed may take to take its release back itself."`
-	Account     string           `env:"CLOUDFLARE_ACCOUNT_ID" placeholder:"ID" help:"The Cloudflare account, unless the configuration of the Workers names it."`
-	Resolve     []string         `env:"RESOLVE" placeholder:"HOST:PORT:ADDR" help:"Where a host is, as curl has it; repeatable."`
-	Cacert      string           `env:"CACERT" placeholder:"FILE" help:"A PEM bundle of authorities in place of the system's, as curl has it."`
-	GitHubAPI   string           `name:"github-api-url" env:"GITHUB_API_URL" default:"https://api.github.com" placeholder:"URL" help:"The API of GitHub, or of an Enterprise server."`
-	App         int64            `name:"app-id" env:"GITHUB_APP_ID" placeholder:"ID" help:"The GitHub App that the server is, in place of a token."`
-	Install     int64            `name:"installation" env:"GITHUB_INSTALLATION_ID" placeholder:"ID" help:"The App's installation."`
-	AppKey      string           `name:"app-key" env:"GITHUB_APP_KEY_FILE" placeholder:"FILE" help:"The App's private key."`
-	CheckConfig bool             `help:"Say whether the configuration is complete, and end."`
-	Version     kong.VersionFlag `help:"Print the version of the program."`
+	Listen          string           `env:"LISTEN" default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen."`
+	Database        string           `env:"DATABASE_URL" default:"rollback-webhook.db" placeholder:"URL" help:"A URL of Postgres, or the path of an SQLite file."`
+	Repository      []string         `env:"REPOSITORIES" placeholder:"OWNER/NAME" help:"A repository whose releases may be taken back; repeatable."`
+	Environment     []string         `env:"ENVIRONMENTS" default:"production" placeholder:"NAME" help:"An environment that may be; repeatable."`
+	Script          []string         `env:"SCRIPTS" placeholder:"PATTERN" help:"A pattern that every script of a release must fit, such as tminus-*-production; repeatable."`
+	Host            []string         `env:"HOSTS" placeholder:"PATTERN" help:"A pattern that every host must fit which is asked whether it is well, such as *.tminus.ink; any host of the configuration when not given."`
+	Creator         []string         `env:"CREATORS" default:"github-actions[bot]" placeholder:"LOGIN" help:"Who makes deployments that are believed; repeatable."`
+	Comment         string           `env:"COMMENT" enum:"off,pull-request,commit" default:"off" help:"Say in a comment what became of a failed release: on the pull requests of its commit, or on the commit. off: no comment."`
+	Patience        time.Duration    `env:"PATIENCE" default:"10m" placeholder:"TIME" help:"How long the job that failed may take to take its release back itself."`
+	Account         string           `env:"CLOUDFLARE_ACCOUNT_ID" placeholder:"ID" help:"The Cloudflare account, unless the configuration of the Workers names it."`
+	Resolve         []string         `env:"RESOLVE" placeholder:"HOST:PORT:ADDR" help:"Where a host is, as curl has it; repeatable."`
+	Cacert          string           `env:"CACERT" placeholder:"FILE" help:"A PEM bundle of authorities in place of the system's, as curl has it."`
+	GitHubAPI       string           `name:"github-api-url" env:"GITHUB_API_URL" default:"https://api.github.com" placeholder:"URL" help:"The API of GitHub, or of an Enterprise server."`
+	App             int64            `name:"app-id" env:"GITHUB_APP_ID" placeholder:"ID" help:"The GitHub App that the server is, in place of a token."`
+	Install         int64            `name:"installation" env:"GITHUB_INSTALLATION_ID" placeholder:"ID" help:"The App's installation."`
+	AppKey          string           `name:"app-key" env:"GITHUB_APP_KEY_FILE" placeholder:"FILE" help:"The App's private key."`
+	Executor        string           `env:"EXECUTOR" enum:"direct,dispatch" default:"direct" help:"Who takes a release back: this server (direct), or the repository's workflow, which it starts (dispatch)."`
+	Workflow        string           `env:"ROLLBACK_WORKFLOW" default:"rollback.yml" placeholder:"FILE" help:"The workflow that is started."`
+	PublicURL       string           `name:"public-url" env:"PUBLIC_URL" placeholder:"URL" help:"Where this server is reached from outside."`
+	Reconcile       time.Duration    `env:"RECONCILE" default:"5m" placeholder:"TIME" help:"How often GitHub is asked for what nobody told; 0 for never."`
+	ReconcileWindow time.Duration    `env:"RECONCILE_WINDOW" default:"72h" placeholder:"TIME" help:"How long ago that may have happened; an Enterprise server delivers again for 168h."`
+	Grace           time.Duration    `env:"GRACE" default:"30s" placeholder:"TIME" help:"How long a run that is over may take to say how its release ended."`
+	CheckConfig     bool             `help:"Say whether the configuration is complete, and end."`
+	Version         kong.VersionFlag `help:"Print the version of the program."`
 
 	tokens tokens
 }
@@ -76,7 +83,9 @@ func (c config) check() error {
 	}
 	want(c.tokens.secret != "", "WEBHOOK_SECRET is not set: take the secret of the hook, at least 16 characters long")
 	want(c.tokens.secret == "" || len(c.tokens.secret) >= 16, "WEBHOOK_SECRET is too short: 16 characters at least")
-	want(c.tokens.api != "", "CLOUDFLARE_API_TOKEN is not set: make a token that may edit Workers scripts and routes")
+	want(c.tokens.api != "" || c.Executor == "dispatch", "CLOUDFLARE_API_TOKEN is not set: make a token that may edit Workers scripts and routes, or have the repository's workflow do it with --executor dispatch")
+	want(c.Executor != "dispatch" || strings.HasSuffix(c.Workflow, ".yml") || strings.HasSuffix(c.Workflow, ".yaml"), "--workflow %s: it is the name of a file in .github/workflows", c.Workflow)
+	errs = append(errs, c.checkReconcile())
 	want(len(c.Repository) > 0, "no repository is allowed: give --repository owner/name")
 	for _, r := range c.Repository {
 		want(strings.Count(r, "/") == 1, "--repository %s: it is written owner/name", r)
@@ -101,6 +110,20 @@ func (c config) check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// checkReconcile says what is wrong with the rounds.
+func (c config) checkReconcile() error {
+	if c.Reconcile < 0 || c.ReconcileWindow < 0 || c.ReconcileWindow > longestWindow {
+		return fmt.Errorf("--reconcile and --reconcile-window are times, the second at most %s: older works are forgotten", longestWindow)
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("--public-url %s: it is no URL", c.PublicURL)
+	}
+	return nil
+}
+
+// longestWindow is shorter than the queue remembers what it did.
+const longestWindow = 13 * 24 * time.Hour
 
 // rules are what a delivery may be about.
 func (c config) rules() alarm.Rules {
@@ -132,6 +155,16 @@ func (c config) repository(name string) (*github.Client, error) {
 		o.Token, o.Transport = "", t
 	}
 	return github.New(o)
+}
+
+// app makes the client that signs as the App itself, for its own deliveries.
+func (c config) app() (*github.Client, error) {
+	t, err := ghinstallation.NewAppsTransportKeyFromFile(http.DefaultTransport, c.App, c.AppKey)
+	if err != nil {
+		return nil, fmt.Errorf("the App's key: %w", err)
+	}
+	t.BaseURL = strings.TrimRight(c.GitHubAPI, "/")
+	return github.New(github.Options{BaseURL: c.GitHubAPI, Transport: t, Repository: c.Repository[0], UserAgent: userAgent})
 }
 
 // account makes the client of an account.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -94,15 +95,26 @@ func (s *scene) read(ctx context.Context) error {
 	return err
 }
 
-// reach finds the account. Scripts of the project that the server may not touch are
-// left out of all that is done there, and no host is asked that is not allowed.
-func (a *actor) reach(s *scene) error {
-	s.target.Scripts = slices.DeleteFunc(slices.Clone(s.target.Scripts), func(script project.Script) bool { return !a.rules.Script(script.Name) })
+// hosts refuses to ask a host that is not allowed.
+func (a *actor) hosts(s *scene) error {
 	for _, e := range s.target.Endpoints {
 		if !a.rules.Host(e.Host) {
 			return settled(fmt.Sprintf("host %q is not allowed, so nobody could ask whether %s is well", e.Host, s.env))
 		}
 	}
+	return nil
+}
+
+// reach finds the account. Scripts of the project that the server may not touch are
+// left out of all that is done there.
+func (a *actor) reach(s *scene) error {
+	if a.dispatch != nil {
+		return settled("this server does not reach Cloudflare itself; run deploy-action for that")
+	}
+	if err := a.hosts(s); err != nil {
+		return err
+	}
+	s.target.Scripts = slices.DeleteFunc(slices.Clone(s.target.Scripts), func(script project.Script) bool { return !a.rules.Script(script.Name) })
 	id := ""
 	for _, script := range s.target.Scripts {
 		if script.Section.Account.Written() {
@@ -113,4 +125,10 @@ func (a *actor) reach(s *scene) error {
 	var err error
 	s.account, err = a.account(id)
 	return err
+}
+
+// alarm is the newest release as an alarm.
+func (s *scene) alarm(words string) alarm.Alarm {
+	r := s.release()
+	return alarm.Alarm{Repository: s.repository, Environment: s.env, Deployment: r.ID, SHA: r.SHA, Payload: r.Payload, Words: words}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tminus/deploy-action/checks/hook"
 	"github.com/tminus/deploy-action/checks/hook/ledger"
 	"github.com/tminus/deploy-action/checks/hook/queue"
+	"github.com/tminus/deploy-action/checks/patrol"
 )
 
 // draining is how long the server takes to end what is under way when it is stopped.
@@ -26,11 +27,14 @@ type server struct {
 	redact func(string) string
 	queue  *queue.Queue
 	actor  *actor
+	patrol *patrol.Patrol
+	// opened is closed when all of the above is there: works begin before.
+	opened chan struct{}
 }
 
 // serve runs the server until the context ends, and then ends what is under way.
 func serve(ctx context.Context, c config, log *slog.Logger, ready func(address string)) error {
-	s := &server{config: c, log: log, redact: c.redactor().Redact}
+	s := &server{config: c, log: log, redact: c.redactor().Redact, opened: make(chan struct{})}
 	handler, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -42,6 +46,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(address s
 	listener := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	log.Info("listening", "address", l.Addr().String(), "repositories", c.Repository, "environments", c.Environment)
 	ready(l.Addr().String())
+	stop := s.reconcile(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- listener.Serve(l) }()
 	select {
@@ -49,6 +54,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(address s
 	case <-ctx.Done():
 		err = nil
 	}
+	stop()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), draining)
 	defer cancel()
 	// New deliveries are refused first, so that GitHub lists them as failed.
@@ -63,11 +69,16 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	}
 	s.actor = &actor{
 		github: s.config.repository, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
-		patience: s.config.Patience, app: s.config.App,
+		patience: s.config.Patience, app: s.config.App, page: s.config.PublicURL,
 	}
-	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.trades().work}); err != nil {
+	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
 	}
+	s.patrol = s.patrolled()
+	if s.config.Executor == "dispatch" {
+		s.actor.dispatch = &dispatcher{workflow: s.config.Workflow, ledger: s.queue.Ledger, redact: s.redact, again: 5 * time.Second, find: 30 * time.Second}
+	}
+	close(s.opened)
 	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: s.decide})
 	if err != nil {
 		return nil, errors.Join(err, s.queue.Stop(ctx))
@@ -81,7 +92,17 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 
 // trades are the works that the server does.
 func (s *server) trades() trades {
-	return trades{"take-back": s.takeBackWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork}
+	return trades{"take-back": s.takeBackWork, "died": s.diedWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork}
+}
+
+// work does a work, once the server is whole: the queue begins before that.
+func (s *server) work(ctx context.Context, w ledger.Work, say func(string)) error {
+	select {
+	case <-s.opened:
+		return s.trades().work(ctx, w, say)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ready answers whether deliveries can be recorded.
@@ -95,18 +116,21 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 
 // decide says what a delivery means.
 func (s *server) decide(d hook.Delivery) hook.Decision {
-	if d.Event == "check_run" {
+	switch d.Event {
+	case "check_run":
 		return s.pressed(d)
+	case "workflow_run":
+		return decideDeath(s.config.rules(), d)
 	}
 	al, why, failed := s.config.rules().Judge(d.Event, d.Payload)
 	if !failed {
 		return s.show(d, al, why)
 	}
-	o, err := order("take-back", al.Key(), al.Lane(), al)
+	decision, err := takeBackOrder(al, why)
 	if err != nil {
 		return hook.Ignore("the alarm cannot be written down: %s", err)
 	}
-	return hook.Decision{Environment: al.Environment, Reason: why, Order: o}
+	return decision
 }
 
 // takeBackWork takes back the release of an alarm.
