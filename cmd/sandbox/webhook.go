@@ -31,7 +31,7 @@ type watched struct {
 // webhookStory has a job die in the middle of a release to production, and shows how
 // the server takes the release back.
 func webhookStory(ctx context.Context, f webhookFlags) error {
-	s, err := openWatched(ctx, f.commonFlags)
+	s, err := openWatched(ctx, f.commonFlags, "--grace", "1s")
 	if err != nil {
 		return err
 	}
@@ -72,21 +72,21 @@ func webhookStory(ctx context.Context, f webhookFlags) error {
 	return nil
 }
 
-// openWatched opens the world, the repository and the server.
-func openWatched(ctx context.Context, f commonFlags) (*watched, error) {
+// openWatched opens the world, the repository and the server with more flags.
+func openWatched(ctx context.Context, f commonFlags, more ...string) (*watched, error) {
 	w, err := copied(ctx, f, true)
 	if err != nil {
 		return nil, err
 	}
 	s := &watched{world: w}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, more); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *watched) open(ctx context.Context) error {
+func (s *watched) open(ctx context.Context, more []string) error {
 	var err error
 	if s.dir, err = os.MkdirTemp("", "sandbox-webhook-"); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (s *watched) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.guard, err = s.world.guard(s.hub, server, filepath.Join(s.dir, "server.db"), filepath.Join(s.dir, "server.log"), "--grace", "1s"); err != nil {
+	if s.guard, err = s.world.guard(s.hub, server, filepath.Join(s.dir, "server.db"), filepath.Join(s.dir, "server.log"), more...); err != nil {
 		return err
 	}
 	s.hub.Hook("http://"+s.guard.address+"/webhook", hookSecret, "deployment_status", "workflow_run")
