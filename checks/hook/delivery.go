@@ -26,9 +26,11 @@ type Delivery struct {
 	Payload []byte
 }
 
-// LogValue implements slog.LogValuer: who it is, never what it says.
+// LogValue implements slog.LogValuer: who it is, never what it says. Logged under an
+// empty name it stands beside what else the line says, with its id as delivery, as in
+// all lines about it.
 func (d Delivery) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("id", d.GUID), slog.String("event", d.Event), slog.String("action", d.Action), slog.String("repository", d.Repository))
+	return slog.GroupValue(slog.String("delivery", d.GUID), slog.String("event", d.Event), slog.String("action", d.Action), slog.String("repository", d.Repository))
 }
 
 // Decision is what a delivery means. Without an order it is ignored.
