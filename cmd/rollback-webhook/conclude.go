@@ -44,6 +44,9 @@ func (s *server) conclude(ctx context.Context, w ledger.Work, about subject, o o
 		n.Kind, n.Title = notice.Left, where+" needs you"
 		n.Text = join(n.Text, sentence("It was not rolled back: %s", o.Text))
 	}
+	if about.By != itself && about.By != "" {
+		n.Title += " by " + about.By
+	}
 	s.tell(ctx, n)
 	return s.remark(ctx, w, remark{
 		Repository: about.Repository, Environment: about.Environment, SHA: o.SHA, Release: o.Release, Kind: o.Kind, To: o.To, Why: about.Why, By: about.By, Text: o.Text,

@@ -72,6 +72,14 @@ type config struct {
 // ways are how the APIs are reached; nil means the usual way.
 type ways struct{ github, cloudflare http.RoundTripper }
 
+// byGitHub is the way to GitHub for what wants one.
+func (w ways) byGitHub() http.RoundTripper {
+	if w.github == nil {
+		return http.DefaultTransport
+	}
+	return w.github
+}
+
 // tokens are secrets. They are read from variables or files; a flag would show them to
 // everybody who can list processes.
 type tokens struct {
@@ -172,11 +180,7 @@ func (c config) redactor() *secret.Redactor {
 func (c config) repository(name string) (*github.Client, error) {
 	o := github.Options{BaseURL: c.GitHubAPI, Token: c.tokens.github, Repository: name, UserAgent: userAgent, Transport: c.ways.github}
 	if c.App != 0 {
-		base := c.ways.github
-		if base == nil {
-			base = http.DefaultTransport
-		}
-		t, err := ghinstallation.NewKeyFromFile(base, c.App, c.Install, c.AppKey)
+		t, err := ghinstallation.NewKeyFromFile(c.ways.byGitHub(), c.App, c.Install, c.AppKey)
 		if err != nil {
 			return nil, fmt.Errorf("the App's key: %w", err)
 		}
@@ -188,7 +192,7 @@ func (c config) repository(name string) (*github.Client, error) {
 
 // app makes the client that signs as the App itself, for its own deliveries.
 func (c config) app() (*github.Client, error) {
-	t, err := ghinstallation.NewAppsTransportKeyFromFile(http.DefaultTransport, c.App, c.AppKey)
+	t, err := ghinstallation.NewAppsTransportKeyFromFile(c.ways.byGitHub(), c.App, c.AppKey)
 	if err != nil {
 		return nil, fmt.Errorf("the App's key: %w", err)
 	}

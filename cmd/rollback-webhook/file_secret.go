@@ -15,7 +15,7 @@ import (
 // secretNames are the variables that hold secrets. Each may also come from the file that
 // is named by the same variable with _FILE, or from systemd's credentials.
 var secretNames = []string{
-	"WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "GITHUB_TOKEN", "CLOUDFLARE_API_TOKEN", "DATABASE_URL",
+	"WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "GITHUB_TOKEN", "CLOUDFLARE_API_TOKEN", "DATABASE_URL", "PAYLOAD_KEY", "PAYLOAD_KEY_PREVIOUS",
 	"SLACK_WEBHOOK_URL", "NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET",
 }
 

@@ -64,8 +64,10 @@ func (c config) doubts() []string {
 	doubt(open && c.Metrics == "", "%s is open to others, and so is /metrics: give --metrics-listen with an address of your own network", c.Listen)
 	doubt(c.tokens.previous != "" && c.tokens.previous != c.tokens.secret, "WEBHOOK_SECRET_PREVIOUS is still set: remove it when GitHub signs with the new secret")
 	doubt(c.tokens.previous != "" && c.tokens.previous == c.tokens.secret, "WEBHOOK_SECRET_PREVIOUS is the same as WEBHOOK_SECRET: remove it")
+	doubt(len(c.tokens.keys) > 1, "PAYLOAD_KEY_PREVIOUS is still set: remove it when no release that it signed can fail any more")
 	doubt(c.App != 0 && c.tokens.github != "", "GITHUB_TOKEN is not used, because the server is a GitHub App: remove it")
 	doubt(plainly(c.GitHubAPI), "--github-api-url is not encrypted: whoever listens learns the token")
+	doubt(plainly(c.PublicURL), "--public-url is not encrypted: GitHub would send its deliveries in the open")
 	doubt(plainly(c.tokens.base), "CLOUDFLARE_API_BASE_URL is not encrypted: whoever listens learns the token")
 	doubt(len(c.destinations) == 0, "nobody is notified: set SLACK_WEBHOOK_URL, or notify in the configuration file")
 	for _, d := range c.destinations {
