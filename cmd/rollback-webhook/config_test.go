@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -37,6 +38,12 @@ func TestAConfigurationIsCompleteOrSaysWhatIsMissing(t *testing.T) {
 		{"no identity", func(c *config) { c.tokens.github = "" }, "no identity"},
 		{"half an App", func(c *config) { c.App = 1 }, "needs all of"},
 		{"an App's key that is not there", func(c *config) { c.App, c.Install, c.AppKey = 1, 2, "nowhere.pem" }, "GITHUB_APP_KEY_FILE"},
+		{"no Cloudflare token, and the workflow acts", func(c *config) { c.tokens.api, c.Executor, c.Workflow = "", "dispatch", "rollback.yml" }, ""},
+		{"a workflow that is no file's name", func(c *config) { c.Executor, c.Workflow = "dispatch", "Rollback" }, "--workflow"},
+		{"rounds back in time", func(c *config) { c.Reconcile = -1 }, "--reconcile"},
+		{"a window longer than the memory", func(c *config) { c.ReconcileWindow = 14 * 24 * time.Hour }, "older works are forgotten"},
+		{"a public address that is none", func(c *config) { c.PublicURL = "hooks.example.com" }, "--public-url"},
+		{"a public address", func(c *config) { c.PublicURL = "https://hooks.example.com/rollback" }, ""},
 		{"a wrong address", func(c *config) { c.Resolve = []string{"host"} }, "--resolve"},
 		{"no authorities", func(c *config) { c.Cacert = "nowhere.pem" }, "--cacert"},
 	}

@@ -25,18 +25,24 @@ type guard struct {
 const hookSecret = "a secret of the hook, long enough"
 
 // guarded starts the server beside a step's repository and account.
-func (s *step) guarded(binary, database string) *guard {
+func (s *step) guarded(binary, database string, more ...string) *guard {
+	s.t.Helper()
+	return s.guardedBy(binary, append(s.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url), append([]string{"--database", database}, more...)...)
+}
+
+// guardedBy starts the server with an environment of its own.
+func (s *step) guardedBy(binary string, env []string, more ...string) *guard {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.t.TempDir(), "log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := []string{"--listen", "127.0.0.1:0", "--database", database, "--repository", s.hub.FullName(), "--script", "tminus-*-production", "--patience", "20s", "--cacert", s.caFile()}
+	args := []string{"--listen", "127.0.0.1:0", "--repository", s.hub.FullName(), "--script", "tminus-*-production", "--patience", "20s", "--cacert", s.caFile()}
 	for _, value := range s.resolve() {
 		args = append(args, "--resolve", value)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, args...)
-	cmd.Env = append(s.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url)
+	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, append(args, more...)...)
+	cmd.Env = env
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
