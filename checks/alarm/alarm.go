@@ -17,6 +17,9 @@ type Rules struct {
 	Environments []string
 	// Scripts are patterns, as in path.Match, that every script of a release must fit.
 	Scripts []string
+	// Hosts are patterns that every host must fit which is asked whether it is well;
+	// none means that any may be asked.
+	Hosts []string
 	// Creators are the logins whose deployments are believed, such as
 	// github-actions[bot].
 	Creators []string
@@ -101,28 +104,67 @@ func (r Rules) judge(d delivery) (Alarm, string, bool) {
 
 // refuses says why a delivery is not believed, or not allowed to be acted on.
 func (r Rules) refuses(a Alarm, d delivery) string {
-	fold := func(all []string, one string) bool {
-		return slices.ContainsFunc(all, func(s string) bool { return strings.EqualFold(s, one) })
+	if why := r.Outside(a.Repository, a.Environment, a.Payload); why != "" {
+		return why
 	}
-	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(d.Deployment.Payload, a.Repository, key) })
-	switch {
-	case !fold(r.Repositories, a.Repository):
-		return fmt.Sprintf("repository %q is not allowed", a.Repository)
-	case !slices.Contains(r.Environments, a.Environment):
-		return fmt.Sprintf("environment %q is not allowed", a.Environment)
-	case a.Payload.Environment != a.Environment:
+	if a.Payload.Environment != a.Environment {
 		return fmt.Sprintf("the payload is of %q and the deployment of %q", a.Payload.Environment, a.Environment)
-	case len(r.Keys) > 0 && a.Payload.Signature != "" && !signed:
-		return "the payload's signature is wrong"
-	case !signed && !fold(r.Creators, d.Deployment.Creator.Login):
-		return fmt.Sprintf("the deployment was made by %q, who is not allowed, and is not signed", d.Deployment.Creator.Login)
 	}
-	for _, w := range a.Payload.Workers {
-		if !slices.ContainsFunc(r.Scripts, func(pattern string) bool { ok, err := path.Match(pattern, w.Script); return ok && err == nil }) {
+	return r.Doubt(a.Repository, d.Deployment.Creator.Login, d.Deployment.Payload)
+}
+
+// Doubt says why a deployment's payload is not believed, empty if it is: because of
+// who made the deployment, or because it is signed.
+func (r Rules) Doubt(repository, creator string, payload json.RawMessage) string {
+	p, _ := deployment.ParsePayload(payload)
+	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(payload, repository, key) })
+	switch {
+	case len(r.Keys) > 0 && p.Signature != "" && !signed:
+		return "the payload's signature is wrong"
+	case !signed && !fold(r.Creators, creator):
+		return fmt.Sprintf("the deployment was made by %q, who is not allowed, and is not signed", creator)
+	}
+	return ""
+}
+
+// Outside says why a release is none that may be touched, empty if it may be: by its
+// repository, its environment and its scripts.
+func (r Rules) Outside(repository, environment string, p deployment.Payload) string {
+	if why := r.Place(repository, environment); why != "" {
+		return why
+	}
+	for _, w := range p.Workers {
+		if !r.Script(w.Script) {
 			return fmt.Sprintf("script %q is not allowed", w.Script)
 		}
 	}
 	return ""
+}
+
+// Place says why an environment of a repository may not be touched, empty if it may.
+func (r Rules) Place(repository, environment string) string {
+	switch {
+	case !fold(r.Repositories, repository):
+		return fmt.Sprintf("repository %q is not allowed", repository)
+	case !slices.Contains(r.Environments, environment):
+		return fmt.Sprintf("environment %q is not allowed", environment)
+	}
+	return ""
+}
+
+// Script tells whether a script may be touched.
+func (r Rules) Script(name string) bool { return fits(r.Scripts, name) }
+
+// Host tells whether a host may be asked.
+func (r Rules) Host(name string) bool { return len(r.Hosts) == 0 || fits(r.Hosts, name) }
+
+func fits(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { ok, err := path.Match(pattern, name); return ok && err == nil })
+}
+
+// fold tells whether a name is among others, as GitHub compares names.
+func fold(all []string, one string) bool {
+	return slices.ContainsFunc(all, func(s string) bool { return strings.EqualFold(s, one) })
 }
 
 // stage is the stage that a description of ours names: "Smoke production failed: …".

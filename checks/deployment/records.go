@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -22,6 +23,10 @@ type Record struct {
 	State string
 	Said  github.Status
 	SHA   string // of the commit
+	// Creator is the login of who made the record, and Raw what they wrote, for whoever
+	// has to decide whether to believe it.
+	Creator string
+	Raw     json.RawMessage
 }
 
 // kept is how many deployments of an environment are looked through.
@@ -40,7 +45,7 @@ func Records(ctx context.Context, c *github.Client, env string) ([]Record, error
 	var all []Record
 	for _, d := range found {
 		if p, ours := ParsePayload(d.Payload); ours && p.Environment == env {
-			all = append(all, Record{ID: d.ID, Payload: p, SHA: d.SHA})
+			all = append(all, Record{ID: d.ID, Payload: p, SHA: d.SHA, Creator: d.Creator, Raw: d.Payload})
 		}
 	}
 	group, asking := errgroup.WithContext(ctx)

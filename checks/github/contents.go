@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 	"testing/fstest"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // File reads a file as it is in a commit. It wants the permission "contents: read".
@@ -29,19 +31,33 @@ func (c *Client) File(ctx context.Context, name, sha string) ([]byte, error) {
 	return content.Bytes(), refused(op, err)
 }
 
+// asking bounds how many files are asked for at once.
+const asking = 8
+
 // Files are some files of a commit below a folder, as a file system. Those that are
 // not there are left out.
 func (c *Client) Files(ctx context.Context, folder, sha string, names ...string) (fstest.MapFS, error) {
-	all := fstest.MapFS{}
-	for _, name := range names {
-		content, err := c.File(ctx, path.Join(folder, name), sha)
-		if r, ok := errors.AsType[*Refusal](err); ok && r.Status == http.StatusNotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		all[name] = &fstest.MapFile{Data: content}
+	contents := make([][]byte, len(names))
+	group, all := errgroup.WithContext(ctx)
+	group.SetLimit(asking)
+	for i, name := range names {
+		group.Go(func() error {
+			content, err := c.File(all, path.Join(folder, name), sha)
+			if r, ok := errors.AsType[*Refusal](err); ok && r.Status == http.StatusNotFound {
+				return nil
+			}
+			contents[i] = append([]byte{}, content...) // not nil: an empty file is there
+			return err
+		})
 	}
-	return all, nil
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	files := fstest.MapFS{}
+	for i, name := range names {
+		if contents[i] != nil {
+			files[name] = &fstest.MapFile{Data: contents[i]}
+		}
+	}
+	return files, nil
 }

@@ -31,7 +31,9 @@ type config struct {
 	Repository      []string         `env:"REPOSITORIES" placeholder:"OWNER/NAME" help:"A repository whose releases may be taken back; repeatable."`
 	Environment     []string         `env:"ENVIRONMENTS" default:"production" placeholder:"NAME" help:"An environment that may be; repeatable."`
 	Script          []string         `env:"SCRIPTS" placeholder:"PATTERN" help:"A pattern that every script of a release must fit, such as tminus-*-production; repeatable."`
+	Host            []string         `env:"HOSTS" placeholder:"PATTERN" help:"A pattern that every host must fit which is asked whether it is well, such as *.tminus.ink; any host of the configuration when not given."`
 	Creator         []string         `env:"CREATORS" default:"github-actions[bot]" placeholder:"LOGIN" help:"Who makes deployments that are believed; repeatable."`
+	Comment         string           `env:"COMMENT" enum:"off,pull-request,commit" default:"off" help:"Say in a comment what became of a failed release: on the pull requests of its commit, or on the commit. off: no comment."`
 	Patience        time.Duration    `env:"PATIENCE" default:"10m" placeholder:"TIME" help:"How long the job that failed may take to take its release back itself."`
 	Account         string           `env:"CLOUDFLARE_ACCOUNT_ID" placeholder:"ID" help:"The Cloudflare account, unless the configuration of the Workers names it."`
 	Resolve         []string         `env:"RESOLVE" placeholder:"HOST:PORT:ADDR" help:"Where a host is, as curl has it; repeatable."`
@@ -125,7 +127,7 @@ const longestWindow = 13 * 24 * time.Hour
 
 // rules are what a delivery may be about.
 func (c config) rules() alarm.Rules {
-	return alarm.Rules{Repositories: c.Repository, Environments: c.Environment, Scripts: c.Script, Creators: c.Creator, Keys: c.tokens.keys}
+	return alarm.Rules{Repositories: c.Repository, Environments: c.Environment, Scripts: c.Script, Hosts: c.Host, Creators: c.Creator, Keys: c.tokens.keys}
 }
 
 // secrets are those of the hook, the newest first.

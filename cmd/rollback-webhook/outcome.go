@@ -10,6 +10,8 @@ type outcome struct {
 	To string
 	// Text is one sentence.
 	Text string
+	// Release and SHA are the release that it was about, as far as one was found.
+	Release, SHA string
 }
 
 // ending is the kind of an outcome.
@@ -18,6 +20,8 @@ type ending string
 // The endings. What ends with an error is none: it is tried again.
 const (
 	rolledBack ending = "rolled-back"
+	isHeld     ending = "held"
+	isLifted   ending = "hold-lifted"
 	left       ending = "left"    // the policy leaves it to a person
 	nothing    ending = "settled" // there was nothing to do
 )

@@ -67,7 +67,10 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.actor = &actor{github: s.config.repository, account: s.config.account, probe: prober, redact: s.redact, log: s.log, patience: s.config.Patience}
+	s.actor = &actor{
+		github: s.config.repository, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
+		patience: s.config.Patience, app: s.config.App, page: s.config.PublicURL,
+	}
 	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
 	}
@@ -76,8 +79,7 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 		s.actor.dispatch = &dispatcher{workflow: s.config.Workflow, ledger: s.queue.Ledger, redact: s.redact, again: 5 * time.Second, find: 30 * time.Second}
 	}
 	close(s.opened)
-	rules := s.config.rules()
-	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: func(d hook.Delivery) hook.Decision { return decide(rules, d) }})
+	receiver, err := hook.New(hook.Options{Secrets: s.config.secrets(), Record: s.queue.Record, Log: s.log, Judge: s.decide})
 	if err != nil {
 		return nil, errors.Join(err, s.queue.Stop(ctx))
 	}
@@ -90,7 +92,7 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 
 // trades are the works that the server does.
 func (s *server) trades() trades {
-	return trades{"take-back": s.actor.takeBackWork, "died": s.diedWork}
+	return trades{"take-back": s.takeBackWork, "died": s.diedWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork}
 }
 
 // work does a work, once the server is whole: the queue begins before that.
@@ -113,13 +115,16 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide says what a delivery means.
-func decide(rules alarm.Rules, d hook.Delivery) hook.Decision {
-	if d.Event == "workflow_run" {
-		return decideDeath(rules, d)
+func (s *server) decide(d hook.Delivery) hook.Decision {
+	switch d.Event {
+	case "check_run":
+		return s.pressed(d)
+	case "workflow_run":
+		return decideDeath(s.config.rules(), d)
 	}
-	al, why, failed := rules.Judge(d.Event, d.Payload)
+	al, why, failed := s.config.rules().Judge(d.Event, d.Payload)
 	if !failed {
-		return hook.Decision{Environment: al.Environment, Reason: why}
+		return s.show(d, al, why)
 	}
 	decision, err := takeBackOrder(al, why)
 	if err != nil {
@@ -129,11 +134,22 @@ func decide(rules alarm.Rules, d hook.Delivery) hook.Decision {
 }
 
 // takeBackWork takes back the release of an alarm.
-func (a *actor) takeBackWork(ctx context.Context, _ ledger.Work, with json.RawMessage, say func(string)) error {
+func (s *server) takeBackWork(ctx context.Context, w ledger.Work, with json.RawMessage, say func(string)) error {
 	var al alarm.Alarm
 	if err := json.Unmarshal(with, &al); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	_, err := a.act(ctx, al, say)
+	o, err := s.actor.act(ctx, al, say)
+	s.actor.note(w, o, err)
+	if err == nil {
+		err = s.remark(ctx, w, remark{Repository: al.Repository, Environment: al.Environment, SHA: al.SHA, Release: al.Payload.Release, Kind: o.Kind, To: o.To, Why: al.Words, By: itself, Text: o.Text})
+	}
 	return err
+}
+
+// note logs how a work ended that needed somebody to look at an environment.
+func (a *actor) note(w ledger.Work, o outcome, err error) {
+	if err == nil {
+		a.log.Info("outcome", "delivery", w.Delivery, "work", w.ID, "kind", o.Kind, "to", o.To, "text", a.redact(o.Text))
+	}
 }

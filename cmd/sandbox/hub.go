@@ -49,6 +49,31 @@ func openHub(dir string) (*hub, error) {
 	return h, nil
 }
 
+// configure commits what a project's configuration says, which the webhook server reads
+// in the repository.
+func (h *hub) configure(dir string) error {
+	files := map[string]string{}
+	for _, pattern := range []string{"tminus.yaml", "workers/*/wrangler.toml", "wrangler-d1.toml"} {
+		found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(dir, path)
+			if err != nil {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			files[filepath.ToSlash(name)] = string(content)
+		}
+	}
+	h.sha = h.Commit("main", "The configuration", files)
+	return nil
+}
+
 func (h *hub) close() {
 	h.server.Close()
 	h.Close()

@@ -5,6 +5,7 @@
 //	go run ./cmd/sandbox                          promotes the bundled monorepo
 //	go run ./cmd/sandbox --break smoke-production the same, with one gate that fails for real
 //	go run ./cmd/sandbox --github                 the same as a job on GitHub: its check runs as they change
+//	go run ./cmd/sandbox webhook                  a job dies, and the webhook server takes its release back
 //	go run ./cmd/sandbox serve                    keeps the account up for other terminals
 //	go run ./cmd/sandbox bench --latency 150ms    measures against wrangler in one run
 package main
@@ -22,9 +23,10 @@ import (
 )
 
 type flags struct {
-	Run   runFlags   `cmd:"" default:"withargs" help:"Promote a project from an empty account and show it stage by stage. This is the default."`
-	Serve serveFlags `cmd:"" help:"Keep the account and its Workers up, and print how to reach them."`
-	Bench benchFlags `cmd:"" help:"Measure, in one run: the staging deploy against wrangler's, or what GitHub costs."`
+	Run     runFlags     `cmd:"" default:"withargs" help:"Promote a project from an empty account and show it stage by stage. This is the default."`
+	Serve   serveFlags   `cmd:"" help:"Keep the account and its Workers up, and print how to reach them."`
+	Webhook webhookFlags `cmd:"" help:"Have a job die in the middle of a release to production, and the webhook server take the release back."`
+	Bench   benchFlags   `cmd:"" help:"Measure, in one run: the staging deploy against wrangler's, or what GitHub costs."`
 }
 
 type commonFlags struct {
@@ -59,6 +61,8 @@ func main() {
 	switch k.Command() {
 	case "serve":
 		err = serve(ctx, f.Serve)
+	case "webhook":
+		err = webhookStory(ctx, f.Webhook)
 	case "bench", "bench <what>":
 		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub}[f.Bench.What](ctx, f.Bench)
 	default:

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,17 +13,17 @@ import (
 	"github.com/tminus/deploy-action/checks/fakegithub/hook"
 )
 
-// watched is a step beside which the server keeps watch, after a good release.
-type watched struct {
+// vigil is a step beside which the server keeps watch, after a good release.
+type vigil struct {
 	*step
 	binary   string // the server's
 	database string
 	good     map[string]string
 }
 
-func newWatched(t *testing.T) *watched {
+func newVigil(t *testing.T) *vigil {
 	t.Helper()
-	s := &watched{step: newStep(t, ""), database: filepath.Join(t.TempDir(), "server.db")}
+	s := &vigil{step: newStep(t, ""), database: filepath.Join(t.TempDir(), "server.db")}
 	var err error
 	if s.binary, err = buildBinary(t.Context(), t.TempDir(), "rollback-webhook"); err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func newWatched(t *testing.T) *watched {
 }
 
 // bad promotes a release that fails and that its job does not take back.
-func (s *watched) bad() {
+func (s *vigil) bad() {
 	s.t.Helper()
 	if err := s.spoil("smoke-production"); err != nil {
 		s.t.Fatal(err)
@@ -48,14 +48,11 @@ func (s *watched) bad() {
 	}
 }
 
-// end stops a server as a person does.
-func (g *guard) end(t *testing.T) {
-	t.Helper()
-	if err := g.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.cmd.Wait(); err != nil {
-		t.Errorf("the server ended with %v\n%s", err, read(t, g.log))
+// end stops a server.
+func (s *vigil) end(g *guard) {
+	s.t.Helper()
+	if err := g.stop(); err != nil {
+		s.t.Errorf("the server ended with %v\n%s", err, read(s.t, g.log))
 	}
 }
 
@@ -71,7 +68,7 @@ func (g *guard) said(message, attribute, value string) int {
 }
 
 // backOnce wants that production serves what it did, by so many rollbacks in all.
-func (s *watched) backOnce(g *guard, rollbacks int) {
+func (s *vigil) backOnce(g *guard, rollbacks int) {
 	s.t.Helper()
 	count := func() (begun, good int) {
 		for _, d := range s.hub.Deployments("production") {
@@ -105,14 +102,14 @@ func (s *watched) backOnce(g *guard, rollbacks int) {
 // finds that by itself, and has what was told sent again, which tells the same.
 func TestAServerThatWasDownTakesBackWhatFailedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newWatched(t)
+	s := newVigil(t)
 	g := s.guarded(s.binary, s.database, "--reconcile", "1s")
 	address := g.address
 	hook := s.hub.Hook("http://"+address+"/webhook", hookSecret, "deployment_status", "workflow_run")
 	if err := s.hub.Settle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	g.end(t)
+	s.end(g)
 	s.bad()
 	if n := len(s.hub.Deployments("production")); n != 2 {
 		t.Fatalf("%d deployments", n)
@@ -140,7 +137,7 @@ func TestAServerThatWasDownTakesBackWhatFailedMeanwhile(t *testing.T) {
 // The runner is killed while production serves what nobody has found good.
 func TestARunnerThatDiesIsMadeGood(t *testing.T) {
 	t.Parallel()
-	s := newWatched(t)
+	s := newVigil(t)
 	for i, test := range []struct {
 		name string
 		args []string
@@ -159,12 +156,12 @@ func TestARunnerThatDiesIsMadeGood(t *testing.T) {
 		if g.said(test.says, "", "") == 0 {
 			t.Errorf("%s: the log lacks %q\n%s", test.name, test.says, read(t, g.log))
 		}
-		g.end(t)
+		s.end(g)
 	}
 }
 
 // die promotes a release whose runner is killed before the verdict.
-func (s *watched) die() {
+func (s *vigil) die() {
 	s.t.Helper()
 	before := len(s.hub.Runs(s.hub.sha))
 	s.SetLatency(100 * time.Millisecond)
@@ -191,20 +188,17 @@ func (s *watched) die() {
 // The server has no token of Cloudflare, and has the repository's workflow act.
 func TestAReleaseIsTakenBackByTheRepositorysWorkflow(t *testing.T) {
 	t.Parallel()
-	s := newWatched(t)
+	s := newVigil(t)
 	_, file, _, _ := runtime.Caller(0)
 	s.hub.sha = s.hub.Commit("main", "The workflow", map[string]string{
 		".github/workflows/rollback.yml": read(t, filepath.Join(filepath.Dir(file), "..", "..", ".github", "workflows", "rollback.yml")),
 	})
 	s.hub.OnDispatch(s.asWorkflow)
-	var env []string
-	for _, pair := range s.env() {
-		if !strings.HasPrefix(pair, "CLOUDFLARE_API_TOKEN=") {
-			env = append(env, pair)
-		}
+	tokenless := filepath.Join(t.TempDir(), "server")
+	if err := os.WriteFile(tokenless, []byte("#!/bin/sh\nunset CLOUDFLARE_API_TOKEN\nexec '"+s.binary+"' \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	env = append(env, "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url)
-	g := s.guardedBy(s.binary, env, "--database", s.database, "--executor", "dispatch", "--reconcile", "0")
+	g := s.guarded(tokenless, s.database, "--executor", "dispatch", "--reconcile", "0")
 	s.hub.Hook("http://"+g.address+"/webhook", hookSecret, "deployment_status", "workflow_run")
 	s.bad()
 	s.untilSaid(g, "work is done")
@@ -221,7 +215,7 @@ func TestAReleaseIsTakenBackByTheRepositorysWorkflow(t *testing.T) {
 }
 
 // asWorkflow does what rollback.yml says.
-func (s *watched) asWorkflow(r fakegithub.WorkflowRun) {
+func (s *vigil) asWorkflow(r fakegithub.WorkflowRun) {
 	in := r.Inputs
 	e := s.command("rollback", "--env", in["environment"], "--release", in["release"], "--reason", in["reason"])
 	conclusion := "success"
@@ -234,7 +228,7 @@ func (s *watched) asWorkflow(r fakegithub.WorkflowRun) {
 	}
 }
 
-func (s *watched) untilSaid(g *guard, message string) {
+func (s *vigil) untilSaid(g *guard, message string) {
 	s.t.Helper()
 	for end := time.Now().Add(time.Minute); g.said(message, "", "") == 0; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {

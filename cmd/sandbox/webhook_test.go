@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,68 +10,15 @@ import (
 	"time"
 )
 
-// guard is the webhook server as a child process.
-type guard struct {
-	cmd     *exec.Cmd
-	address string
-	log     string // path
-}
-
-const hookSecret = "a secret of the hook, long enough"
-
 // guarded starts the server beside a step's repository and account.
 func (s *step) guarded(binary, database string, more ...string) *guard {
 	s.t.Helper()
-	return s.guardedBy(binary, append(s.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+s.hub.token, "GITHUB_API_URL="+s.hub.url), append([]string{"--database", database}, more...)...)
-}
-
-// guardedBy starts the server with an environment of its own.
-func (s *step) guardedBy(binary string, env []string, more ...string) *guard {
-	s.t.Helper()
-	log, err := os.OpenFile(filepath.Join(s.t.TempDir(), "log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	g, err := s.guard(s.hub, binary, database, filepath.Join(s.t.TempDir(), "log"), append([]string{"--patience", "20s"}, more...)...)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := []string{"--listen", "127.0.0.1:0", "--repository", s.hub.FullName(), "--script", "tminus-*-production", "--patience", "20s", "--cacert", s.caFile()}
-	for _, value := range s.resolve() {
-		args = append(args, "--resolve", value)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(s.t.Context()), binary, append(args, more...)...)
-	cmd.Env = env
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	g := &guard{cmd: cmd, log: log.Name()}
-	s.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); log.Close() })
-	for end := time.Now().Add(20 * time.Second); g.address == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		for line := range g.lines() {
-			if line["msg"] == "listening" {
-				g.address, _ = line["address"].(string)
-			}
-		}
-	}
-	if g.address == "" {
-		s.t.Fatalf("the server does not listen\n%s", read(s.t, g.log))
-	}
+	s.t.Cleanup(g.kill)
 	return g
-}
-
-// lines are the lines of the log.
-func (g *guard) lines() func(func(map[string]any) bool) {
-	return func(yield func(map[string]any) bool) {
-		f, err := os.Open(g.log)
-		if err != nil {
-			return
-		}
-		defer f.Close()
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			var one map[string]any
-			if json.Unmarshal(lines.Bytes(), &one) == nil && !yield(one) {
-				return
-			}
-		}
-	}
 }
 
 func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
@@ -132,22 +74,12 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	}
 }
 
-// commitConfiguration has the repository hold what the project's configuration says,
-// which the server reads there.
+// commitConfiguration has the repository hold what the project's configuration says.
 func (s *step) commitConfiguration() {
 	s.t.Helper()
-	files := map[string]string{}
-	for _, pattern := range []string{"tminus.yaml", "workers/*/wrangler.toml", "wrangler-d1.toml"} {
-		found, err := filepath.Glob(filepath.Join(s.dir, filepath.FromSlash(pattern)))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, path := range found {
-			name, _ := filepath.Rel(s.dir, path)
-			files[filepath.ToSlash(name)] = read(s.t, path)
-		}
+	if err := s.hub.configure(s.dir); err != nil {
+		s.t.Fatal(err)
 	}
-	s.hub.sha = s.hub.Commit("main", "The configuration", files)
 }
 
 // untilRolledBack waits until so many rollbacks have succeeded.

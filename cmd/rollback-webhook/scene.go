@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tminus/deploy-action/checks/alarm"
+	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/rollback"
+)
+
+// scene is an environment with its newest release, and what is needed to change it.
+type scene struct {
+	repository, env string
+	client          *github.Client
+	records         []deployment.Record // the newest first, as GitHub itself has them
+	newest          int                 // of those, the newest release
+	settings        project.Settings
+	target          project.Target
+	account         *cloudflare.Client
+}
+
+// look asks GitHub for the records of an environment. What others wrote than those who
+// are believed is left out; of rollbacks it is enough that they were made.
+func (a *actor) look(ctx context.Context, repository, env string) (*scene, error) {
+	c, err := a.github(repository)
+	if err != nil {
+		return nil, err
+	}
+	all, err := deployment.Records(ctx, c, env)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(r deployment.Record) bool {
+		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r.Creator, r.Raw) != "" || a.rules.Outside(repository, env, r.Payload) != "")
+	})
+	s := &scene{repository: repository, env: env, client: c, records: all}
+	if s.newest = slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil }); s.newest < 0 {
+		return nil, settled(fmt.Sprintf("GitHub has no record of a release of %s that this server may touch", env))
+	}
+	return s, nil
+}
+
+// release is the newest release.
+func (s *scene) release() deployment.Record { return s.records[s.newest] }
+
+// taken is the rollback that took the newest release back already, nil if none did.
+func (s *scene) taken() *deployment.Record {
+	for i, r := range s.records[:s.newest] {
+		if r.Manifest.Back.From == s.release().Release && r.Good {
+			return &s.records[i]
+		}
+	}
+	return nil
+}
+
+// back is the way back from the newest release.
+func (s *scene) back() (*rollback.Return, error) {
+	from, good, err := deployment.Back(s.records, "")
+	if err != nil {
+		return nil, err
+	}
+	back, to := rollback.Undo(*from), ""
+	if good != nil {
+		back, to = rollback.To(*from, *good), good.Release
+	}
+	back.Compromised = deployment.Compromised(s.records, to)
+	return &back, nil
+}
+
+// read reads the project as it was in the release's commit: the files that the record
+// names.
+func (s *scene) read(ctx context.Context) error {
+	r := s.release()
+	var workers []string
+	for _, w := range r.Workers {
+		if w.At.File != "" && !slices.Contains(workers, w.At.File) {
+			workers = append(workers, w.At.File)
+		}
+	}
+	files, err := s.client.Files(ctx, r.Folder, r.SHA, append([]string{project.SettingsFile}, workers...)...)
+	if err != nil {
+		return err
+	}
+	loaded, err := project.Load(files, workers...)
+	if err != nil {
+		return err
+	}
+	s.settings = loaded.Settings
+	s.target, err = loaded.In(s.env)
+	return err
+}
+
+// hosts refuses to ask a host that is not allowed.
+func (a *actor) hosts(s *scene) error {
+	for _, e := range s.target.Endpoints {
+		if !a.rules.Host(e.Host) {
+			return settled(fmt.Sprintf("host %q is not allowed, so nobody could ask whether %s is well", e.Host, s.env))
+		}
+	}
+	return nil
+}
+
+// reach finds the account. Scripts of the project that the server may not touch are
+// left out of all that is done there.
+func (a *actor) reach(s *scene) error {
+	if a.dispatch != nil {
+		return settled("this server does not reach Cloudflare itself; run deploy-action for that")
+	}
+	if err := a.hosts(s); err != nil {
+		return err
+	}
+	s.target.Scripts = slices.DeleteFunc(slices.Clone(s.target.Scripts), func(script project.Script) bool { return !a.rules.Script(script.Name) })
+	id := ""
+	for _, script := range s.target.Scripts {
+		if script.Section.Account.Written() {
+			id = script.Section.Account.V
+			break
+		}
+	}
+	var err error
+	s.account, err = a.account(id)
+	return err
+}
+
+// alarm is the newest release as an alarm.
+func (s *scene) alarm(words string) alarm.Alarm {
+	r := s.release()
+	return alarm.Alarm{Repository: s.repository, Environment: s.env, Deployment: r.ID, SHA: r.SHA, Payload: r.Payload, Words: words}
+}
