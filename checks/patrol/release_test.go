@@ -99,7 +99,11 @@ func TestWhatNobodyToldOfIsFound(t *testing.T) {
 			w := open(t)
 			tt.make(w)
 			w.ago(0)
+			before := w.states()
 			w.round()
+			if !tt.found && w.states() != before {
+				t.Errorf("deployments %s, before %s", w.states(), before)
+			}
 			want := []string{}
 			if tt.found {
 				want = []string{ofR2}

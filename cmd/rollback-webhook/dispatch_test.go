@@ -112,9 +112,19 @@ func (o *office) run(r fakegithub.WorkflowRun) {
 
 // try is one try of the work.
 func (o *office) try() (outcome, error) {
-	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(o.t.Context(), 20*time.Second)
 	defer cancel()
 	return o.dispatcher.run(ctx, o.client, o.alarm, "r1", func(string) {})
+}
+
+// cutOff is a try that comes to its end while it follows the run.
+func (o *office) cutOff() {
+	o.t.Helper()
+	ctx, cancel := context.WithCancel(o.t.Context())
+	defer cancel()
+	if _, err := o.dispatcher.run(ctx, o.client, o.alarm, "r1", func(string) { cancel() }); err == nil {
+		o.t.Fatal("it ended before its run")
+	}
 }
 
 func (o *office) reasons() []string {
@@ -163,11 +173,7 @@ func TestAWorkflowThatFailsIsStartedAgainByTheNextTry(t *testing.T) {
 func TestATryThatRunsOutIsFollowedByTheNext(t *testing.T) {
 	t.Parallel()
 	o := open(t, named)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := o.dispatcher.run(ctx, o.client, o.alarm, "r1", func(string) {}); err == nil {
-		t.Fatal("it ended before its run")
-	}
+	o.cutOff()
 	o.hub.Break(traffic.Fault{Path: "/repos/*/*/actions/runs/*", Refusal: traffic.Unavailable()})
 	if _, err := o.try(); err == nil {
 		t.Error("GitHub does not answer, and nobody says so")
@@ -177,6 +183,34 @@ func TestATryThatRunsOutIsFollowedByTheNext(t *testing.T) {
 	}
 	if _, err := o.try(); err != nil || len(o.hub.WorkflowRuns()) != 1 {
 		t.Errorf("%v, %d runs", err, len(o.hub.WorkflowRuns()))
+	}
+}
+
+// Without a run-name, the next try knows the run by what was written down.
+func TestTheNextTryFollowsTheSameRun(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]bool{"whose number GitHub told": false, "which may be somebody else's": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := open(t, nameless, "", "success")
+			if lost {
+				o.hub.Break(traffic.Fault{Method: "POST", Path: dispatched, After: true, Refusal: traffic.Unavailable()})
+			}
+			o.cutOff()
+			if _, err := o.client.Dispatch(t.Context(), "rollback.yml", "main", map[string]string{"reason": "somebody's"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.hub.SetRun(o.hub.WorkflowRuns()[0].ID, "completed", "success"); err != nil {
+				t.Fatal(err)
+			}
+			out, err := o.try()
+			if lost && (err == nil || !strings.Contains(err.Error(), "no rollback")) || !lost && err != nil {
+				t.Errorf("%+v, %v", out, err)
+			}
+			if first := fmt.Sprint(o.hub.WorkflowRuns()[0].ID); !lost && !strings.HasSuffix(out.Text, first) {
+				t.Errorf("followed %s, want %s", out.Text, first)
+			}
+		})
 	}
 }
 
@@ -212,6 +246,12 @@ func TestARunIsFoundWithoutItsNumber(t *testing.T) {
 			}
 			o.hub.Break(silent)
 		}, []string{""}, 2},
+		{"somebody else's run, that has another name, and the call is lost", named, func(o *office) {
+			if _, err := o.client.Dispatch(o.t.Context(), "rollback.yml", "main", map[string]string{"reason": "webhook-for another"}); err != nil {
+				o.t.Error(err)
+			}
+			o.hub.Break(traffic.Fault{Method: "POST", Path: dispatched, Refusal: traffic.Unavailable()})
+		}, []string{"does not list", ""}, 2},
 		{"there is no such workflow", named, func(o *office) { o.dispatcher.workflow = "nothing.yml" }, []string{"404"}, 0},
 	}
 	for _, tt := range tests {
