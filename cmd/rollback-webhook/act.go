@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tminus/deploy-action/checks/alarm"
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/probe"
@@ -56,16 +59,19 @@ func ended(say func(string), do func() (outcome, error)) (outcome, error) {
 }
 
 func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) (outcome, error) {
-	s, err := a.look(ctx, al.Repository, al.Environment)
+	s, alive, err := a.approach(ctx, al)
 	if err != nil {
 		return outcome{}, err
 	}
-	a.card(ctx, s, "", say)
-	if err := a.leave(ctx, s.client, al, say); err != nil {
-		return outcome{}, err
-	}
-	if s, err = a.look(ctx, al.Repository, al.Environment); err != nil {
-		return outcome{}, err
+	if alive {
+		a.card(ctx, s, "", say)
+		say("the job that failed is still running, and may take its release back itself")
+		if err := a.leave(ctx, s.client, al); err != nil {
+			return outcome{}, err
+		}
+		if s, _, err = a.approach(ctx, al); err != nil {
+			return outcome{}, err
+		}
 	}
 	if err := s.believe(al); err != nil {
 		return outcome{}, err
@@ -84,23 +90,57 @@ func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) 
 	return outcome{Kind: left, Text: fmt.Sprintf("the policy says %s", policy.Do)}, nil
 }
 
-// leave gives the job that failed the time to take its release back itself.
-func (a *actor) leave(ctx context.Context, c *github.Client, al alarm.Alarm, say func(string)) error {
+// approach asks GitHub side by side for all that is needed to take a release back: the
+// records, the project as it was, who else is at work, and whether the job that failed
+// is still running.
+func (a *actor) approach(ctx context.Context, al alarm.Alarm) (s *scene, alive bool, err error) {
+	c, err := a.github(al.Repository)
+	if err != nil {
+		return nil, false, err
+	}
+	keeper := &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}
+	keeper.Look(ctx, al.Environment)
+	var ahead reading
+	group, asking := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s, err = a.look(asking, al.Repository, al.Environment)
+		return err
+	})
+	group.Go(func() error {
+		ahead = readFiles(asking, c, al.SHA, al.Payload)
+		return nil // who needs them asks again
+	})
+	group.Go(func() error {
+		alive = a.patience > 0 && runs(asking, c, al)
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, false, err
+	}
+	s.keeper, s.ahead = keeper, ahead
+	return s, alive, nil
+}
+
+// runs tells whether the job that failed is still running, as far as GitHub knows.
+func runs(ctx context.Context, c *github.Client, al alarm.Alarm) bool {
 	run := al.Payload.Run
-	told := false
-	for end := time.Now().Add(a.patience); run.ID != 0 && time.Now().Before(end); {
-		now, err := c.WorkflowRun(ctx, run.ID)
-		if err != nil || now.Over(run.Attempt) {
-			return nil // gone, or nobody to wait for
-		}
-		if !told {
-			say("the job that failed is still running, and may take its release back itself")
-			told = true
-		}
+	if run.ID == 0 {
+		return false
+	}
+	now, err := c.WorkflowRun(ctx, run.ID)
+	return err == nil && !now.Over(run.Attempt)
+}
+
+// leave gives the job that failed the time to take its release back itself.
+func (a *actor) leave(ctx context.Context, c *github.Client, al alarm.Alarm) error {
+	for end := time.Now().Add(a.patience); time.Now().Before(end); {
 		select {
 		case <-time.After(min(5*time.Second, a.patience/4)):
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if !runs(ctx, c, al) {
+			return nil // gone, or nobody to wait for
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ func (a *actor) bringBack(ctx context.Context, s *scene, why reason, say func(st
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	r := s.release()
-	keeper := &deployment.Keeper{Client: s.client, SHA: r.SHA, Folder: r.Folder, Run: deployment.Run{Job: ownJob}, Lose: lose, Settles: true}
+	keeper := s.keeper
+	keeper.SHA, keeper.Folder, keeper.Lose = r.SHA, r.Folder, lose
 	m := release.NewDraft(release.ID(time.Now(), r.SHA)+"-rollback", r.SHA, s.env, time.Now()).Manifest()
 	m.Back = &release.Back{Reason: a.redact(why.Why), By: why.By, Strict: s.settings.Rollback.Strict}
 	way := &rollback.Way{}

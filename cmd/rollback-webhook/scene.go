@@ -22,6 +22,10 @@ type scene struct {
 	settings        project.Settings
 	target          project.Target
 	account         *cloudflare.Client
+	// keeper may have looked already who else changes the environment, and ahead may be
+	// the project of the newest release.
+	keeper *deployment.Keeper
+	ahead  reading
 }
 
 // look asks GitHub for the records of an environment. What others wrote than those who
@@ -38,7 +42,7 @@ func (a *actor) look(ctx context.Context, repository, env string) (*scene, error
 	all = slices.DeleteFunc(all, func(r deployment.Record) bool {
 		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r.Creator, r.Raw) != "" || a.rules.Outside(repository, env, r.Payload) != "")
 	})
-	s := &scene{repository: repository, env: env, client: c, records: all}
+	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
 	if s.newest = slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil }); s.newest < 0 {
 		return nil, settled(fmt.Sprintf("GitHub has no record of a release of %s that this server may touch", env))
 	}
@@ -72,26 +76,43 @@ func (s *scene) back() (*rollback.Return, error) {
 	return &back, nil
 }
 
-// read reads the project as it was in the release's commit: the files that the record
-// names.
-func (s *scene) read(ctx context.Context) error {
-	r := s.release()
+// reading is the project as it was in a commit.
+type reading struct {
+	sha, folder string
+	loaded      project.Project
+	err         error
+}
+
+// readFiles reads the project as it was in a release's commit: the files that the
+// record names.
+func readFiles(ctx context.Context, c *github.Client, sha string, p deployment.Payload) reading {
+	r := reading{sha: sha, folder: p.Folder}
 	var workers []string
-	for _, w := range r.Workers {
+	for _, w := range p.Workers {
 		if w.At.File != "" && !slices.Contains(workers, w.At.File) {
 			workers = append(workers, w.At.File)
 		}
 	}
-	files, err := s.client.Files(ctx, r.Folder, r.SHA, append([]string{project.SettingsFile}, workers...)...)
-	if err != nil {
-		return err
+	files, err := c.Files(ctx, p.Folder, sha, append([]string{project.SettingsFile}, workers...)...)
+	if err == nil {
+		r.loaded, err = project.Load(files, workers...)
 	}
-	loaded, err := project.Load(files, workers...)
-	if err != nil {
-		return err
+	r.err = err
+	return r
+}
+
+// read gives the scene its project, unless it was read ahead.
+func (s *scene) read(ctx context.Context) error {
+	r := s.release()
+	if s.ahead.err != nil || s.ahead.sha != r.SHA || s.ahead.folder != r.Folder {
+		s.ahead = readFiles(ctx, s.client, r.SHA, r.Payload)
 	}
-	s.settings = loaded.Settings
-	s.target, err = loaded.In(s.env)
+	if s.ahead.err != nil {
+		return s.ahead.err
+	}
+	s.settings = s.ahead.loaded.Settings
+	var err error
+	s.target, err = s.ahead.loaded.In(s.env)
 	return err
 }
 

@@ -18,7 +18,11 @@ type guard struct {
 	log     string // path
 }
 
-const hookSecret = "a secret of the hook, long enough"
+// What is shared: by GitHub and the server, and by the action and the server.
+const (
+	hookSecret = "a secret of the hook, long enough"
+	payloadKey = "a key that signs the records of releases"
+)
 
 // guard starts the server beside a repository and the account, with its log in a file.
 func (w *world) guard(h *hub, binary, database, log string, more ...string) (*guard, error) {
@@ -32,7 +36,7 @@ func (w *world) guard(h *hub, binary, database, log string, more ...string) (*gu
 		args = append(args, "--resolve", value)
 	}
 	g := &guard{cmd: exec.Command(binary, append(args, more...)...), log: log}
-	g.cmd.Env = append(w.env(), "WEBHOOK_SECRET="+hookSecret, "GITHUB_TOKEN="+h.token, "GITHUB_API_URL="+h.url)
+	g.cmd.Env = append(w.env(), "WEBHOOK_SECRET="+hookSecret, "PAYLOAD_KEY="+payloadKey, "GITHUB_TOKEN="+h.token, "GITHUB_API_URL="+h.url)
 	g.cmd.Stderr = file
 	if err := g.cmd.Start(); err != nil {
 		return nil, err

@@ -117,7 +117,7 @@ func (h *hub) job(workspace string, more ...string) (job, error) {
 		"GITHUB_ACTIONS=true", "CI=true", "GITHUB_REPOSITORY=" + h.FullName(), "GITHUB_SHA=" + h.sha, "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push",
 		"GITHUB_ACTOR=octocat", "GITHUB_JOB=promote", fmt.Sprintf("GITHUB_RUN_ID=%d", run.ID), "GITHUB_RUN_ATTEMPT=1",
 		"GITHUB_SERVER_URL=" + h.url, "GITHUB_API_URL=" + h.url, "GITHUB_EVENT_PATH=" + event, "GITHUB_WORKSPACE=" + workspace,
-		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.summary, "GITHUB_STATE=" + j.state, "INPUT_GITHUB-TOKEN=" + h.token,
+		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.summary, "GITHUB_STATE=" + j.state, "INPUT_GITHUB-TOKEN=" + h.token, "INPUT_PAYLOAD-KEY=" + payloadKey,
 	}, more...)
 	return j, nil
 }

@@ -7,7 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/tminus/deploy-action/checks/fakegithub"
 )
 
 type webhookFlags struct {
@@ -27,7 +31,7 @@ type watched struct {
 // webhookStory has a job die in the middle of a release to production, and shows how
 // the server takes the release back.
 func webhookStory(ctx context.Context, f webhookFlags) error {
-	s, err := openWatched(ctx, f.commonFlags)
+	s, err := openWatched(ctx, f.commonFlags, "--grace", "1s")
 	if err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func webhookStory(ctx context.Context, f webhookFlags) error {
 		return err
 	}
 	fmt.Println("\nthen a release with which nobody can log in, whose runner dies as soon as it serves")
-	died, err := s.dies(ctx, before)
+	died, err := s.dies(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,21 +72,21 @@ func webhookStory(ctx context.Context, f webhookFlags) error {
 	return nil
 }
 
-// openWatched opens the world, the repository and the server.
-func openWatched(ctx context.Context, f commonFlags) (*watched, error) {
+// openWatched opens the world, the repository and the server with more flags.
+func openWatched(ctx context.Context, f commonFlags, more ...string) (*watched, error) {
 	w, err := copied(ctx, f, true)
 	if err != nil {
 		return nil, err
 	}
 	s := &watched{world: w}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, more); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *watched) open(ctx context.Context) error {
+func (s *watched) open(ctx context.Context, more []string) error {
 	var err error
 	if s.dir, err = os.MkdirTemp("", "sandbox-webhook-"); err != nil {
 		return err
@@ -100,7 +104,7 @@ func (s *watched) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.guard, err = s.world.guard(s.hub, server, filepath.Join(s.dir, "server.db"), filepath.Join(s.dir, "server.log")); err != nil {
+	if s.guard, err = s.world.guard(s.hub, server, filepath.Join(s.dir, "server.db"), filepath.Join(s.dir, "server.log"), more...); err != nil {
 		return err
 	}
 	s.hub.Hook("http://"+s.guard.address+"/webhook", hookSecret, "deployment_status", "workflow_run")
@@ -138,22 +142,22 @@ func (s *watched) job(ctx context.Context, args ...string) (job, *exec.Cmd, erro
 	return j, cmd, cmd.Start()
 }
 
-// dies promotes until production serves something else than before, and kills the
-// runner then. It tells when that was.
-func (s *watched) dies(ctx context.Context, before []answer) (time.Time, error) {
+// dies promotes until production serves the new release and nobody has judged it yet,
+// and kills the runner then. It tells when that was.
+func (s *watched) dies(ctx context.Context) (time.Time, error) {
 	j, cmd, err := s.job(ctx, "promote", "--prod-only", "--skip-build")
 	if err != nil {
 		return time.Time{}, err
 	}
-	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
-		now, err := s.asked()
-		if err == nil && now[0].version != before[0].version {
-			break
-		}
+	asking := func(r fakegithub.Run) bool {
+		return strings.HasSuffix(r.Name, "Health production") && r.Status == "in_progress"
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end) && ctx.Err() == nil && !slices.ContainsFunc(s.hub.Runs(s.hub.sha), asking); time.Sleep(5 * time.Millisecond) {
 	}
 	died := time.Now()
 	err = cmd.Process.Kill()
 	_ = cmd.Wait()
+	fmt.Println("\nthe runner is dead: the release serves, and nobody judges it")
 	return died, errors.Join(err, s.hub.SetRun(j.run, "completed", "cancelled"))
 }
 
