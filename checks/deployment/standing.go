@@ -148,12 +148,12 @@ func TakenBack(all []Standing) string {
 // Abandon says of a release that was left in progress that its run is over, and gives
 // it as it stands then.
 func Abandon(ctx context.Context, c *github.Client, s Standing) (Standing, error) {
-	said := github.Status{State: github.Error, LogURL: s.Ours.Run.URL, Description: abandoned, Created: time.Now()}
-	if err := c.SetStatus(ctx, s.ID, said); err != nil {
+	err := c.SetStatus(ctx, s.ID, github.Status{State: github.Error, LogURL: s.Ours.Run.URL, Description: abandoned})
+	if err != nil {
 		return s, err
 	}
-	s.Said = append([]github.Status{said}, s.Said...)
-	return s, nil
+	s.Said, err = c.Statuses(ctx, s.ID)
+	return s, err
 }
 
 const abandoned = "Its run ended without a verdict"

@@ -86,7 +86,7 @@ func (p *Patrol) repository(ctx context.Context, repository string) error {
 // low tells whether so few calls are left that others need them more.
 func low(c *github.Client) bool {
 	r, known := c.Rate()
-	return known && r.Remaining < r.Limit/spare && time.Now().Before(r.Reset)
+	return known && r.Remaining*spare < r.Limit && time.Now().Before(r.Reset)
 }
 
 // since is from when on something that happened in a place matters: not before the

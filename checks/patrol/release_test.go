@@ -99,7 +99,11 @@ func TestWhatNobodyToldOfIsFound(t *testing.T) {
 			w := open(t)
 			tt.make(w)
 			w.ago(0)
+			before := w.states()
 			w.round()
+			if !tt.found && w.states() != before {
+				t.Errorf("deployments %s, before %s", w.states(), before)
+			}
 			want := []string{}
 			if tt.found {
 				want = []string{ofR2}
@@ -280,5 +284,38 @@ func TestARoundWithoutGitHubIsMadeGoodByTheNext(t *testing.T) {
 	w.round()
 	if got := w.worked(); !slices.Equal(got, []string{ofR2}) || w.state(id) != "error" {
 		t.Errorf("works %q, the deployment is %s", got, w.state(id))
+	}
+}
+
+func TestOneRepositoryDoesNotKeepAnotherWaiting(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.patrol.Rules.Repositories = []string{"acme/broken", "acme/site"}
+	good := w.patrol.Client
+	w.patrol.Client = func(repository string) (*github.Client, error) {
+		if repository == "acme/broken" {
+			return nil, errors.New("no key")
+		}
+		return good(repository)
+	}
+	w.release("r2", w.run("failure"), "failure")
+	if err := w.patrol.Round(t.Context()); err == nil || !strings.Contains(err.Error(), "acme/broken: no key") {
+		t.Errorf("%v", err)
+	}
+	if got := w.worked(); !slices.Equal(got, []string{ofR2}) {
+		t.Errorf("works %q", got)
+	}
+}
+
+// What is left of the rate limit is for those who deploy.
+func TestDeliveriesWaitWhenFewCallsAreLeft(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.receiver()
+	w.release("r2", w.run("failure"), "failure")
+	w.hub.Leave(2, 429)
+	w.round()
+	if n := w.hub.Calls().Count("GET", "/repos/*/*/hooks"); n != 0 || w.log.count("nearly used up") != 1 || len(w.worked()) != 1 {
+		t.Errorf("asked %d times, works %q\n%s", n, w.worked(), w.log.all.String())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -40,6 +41,12 @@ func TestAConfigurationIsCompleteOrSaysWhatIsMissing(t *testing.T) {
 		{"nowhere to listen", func(c *config) { c.Listen = "8080" }, "--listen 8080"},
 		{"no port for metrics", func(c *config) { c.Metrics = "127.0.0.1:http" }, "--metrics-listen"},
 		{"a time that has passed", func(c *config) { c.Patience = -1 }, "--patience"},
+		{"no Cloudflare token, and the workflow acts", func(c *config) { c.tokens.api, c.Executor, c.Workflow = "", "dispatch", "rollback.yml" }, ""},
+		{"a workflow that is no file's name", func(c *config) { c.Executor, c.Workflow = "dispatch", "Rollback" }, "--workflow"},
+		{"rounds back in time", func(c *config) { c.Reconcile = -1 }, "--reconcile"},
+		{"a window longer than the memory", func(c *config) { c.ReconcileWindow = 14 * 24 * time.Hour }, "older works are forgotten"},
+		{"a public address that is none", func(c *config) { c.PublicURL = "hooks.example.com" }, "--public-url"},
+		{"a public address", func(c *config) { c.PublicURL = "https://hooks.example.com/rollback" }, ""},
 		{"a wrong address", func(c *config) { c.Resolve = []string{"host"} }, "--resolve"},
 		{"no authorities", func(c *config) { c.Cacert = "nowhere.pem" }, "--cacert"},
 	}
