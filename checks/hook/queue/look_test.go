@@ -244,15 +244,11 @@ func TestGitHubHearsOfADatabaseThatCannotWrite(t *testing.T) {
 	if code := post("1"); code != 202 {
 		t.Errorf("answered %d", code)
 	}
-	if _, err := q.Ledger.File.ExecContext(t.Context(), "PRAGMA query_only = 1"); err != nil {
-		t.Fatal(err)
-	}
+	set(t, q, refusing)
 	if code := post("2"); code != 503 {
 		t.Errorf("answered %d", code)
 	}
-	if _, err := q.Ledger.File.ExecContext(t.Context(), "PRAGMA query_only = 0"); err != nil {
-		t.Fatal(err)
-	}
+	set(t, q, "DROP TRIGGER refusing")
 	until(t, 10*time.Second, "the first is done", inState(t, q, ledger.Done, 1))
 	stop(t, q)
 	if code := post("3"); code != 503 {
