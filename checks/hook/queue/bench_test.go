@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/checks/hook"
-	"github.com/tminus/deploy-action/checks/hook/ledger"
 )
 
 // BenchmarkRecord measures how long sixteen who deliver at once wait until it is on the
@@ -38,7 +37,7 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 func record(b *testing.B, judge func(int64) (hook.Delivery, hook.Decision)) {
-	q, err := Open(b.Context(), Options{Database: filepath.Join(b.TempDir(), "hook.db"), Log: quietly, Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
+	q, err := Open(b.Context(), Options{Database: filepath.Join(b.TempDir(), "hook.db"), Log: quietly, Do: nothing})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -66,9 +65,7 @@ func record(b *testing.B, judge func(int64) (hook.Delivery, hook.Decision)) {
 	senders.Wait()
 	b.StopTimer()
 	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+	report(b, took)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := q.Stop(ctx); err != nil {

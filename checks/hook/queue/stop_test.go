@@ -159,7 +159,7 @@ func TestADatabaseThatCannotWriteIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
+			q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: nothing})
 			set(t, q, statements[0])
 			d, c := message("guid", "key", "")
 			d.Payload = append(d.Payload, make([]byte, 1<<20)...) // more than the file's free pages
