@@ -47,7 +47,7 @@ type serveFlags struct {
 
 type benchFlags struct {
 	commonFlags
-	What string `arg:"" enum:"deploy,rollback,github" default:"deploy" help:"deploy and rollback: against wrangler's in the runbook's loop; github: what it costs to be seen there."`
+	What string `arg:"" enum:"deploy,rollback,github,webhook" default:"deploy" help:"deploy and rollback: against wrangler's in the runbook's loop; github: what it costs to be seen there; webhook: the server's deliveries, against two others."`
 }
 
 func main() {
@@ -60,7 +60,7 @@ func main() {
 	case "serve":
 		err = serve(ctx, f.Serve)
 	case "bench", "bench <what>":
-		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub}[f.Bench.What](ctx, f.Bench)
+		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub, "webhook": benchWebhook}[f.Bench.What](ctx, f.Bench)
 	default:
 		err = story(ctx, f.Run)
 	}
