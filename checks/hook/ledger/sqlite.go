@@ -135,7 +135,7 @@ func (w *writer) alone() statements {
 // delivery must be on the disk within seconds, works have minutes.
 const (
 	moments = 20 * time.Millisecond // after a delivery, for which more are expected
-	back    = 2 * time.Millisecond
+	back    = 10 * time.Millisecond
 )
 
 // queue waits for the turn and the connection, and gives what ends both.
