@@ -71,7 +71,7 @@ func open(t *testing.T, permissions ...string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, log: &said{}}
-	w.hub = fakegithub.New(fakegithub.Options{Clock: func() time.Time { return time.Now().Add(-time.Duration(w.past.Load())) }, HookTimeout: time.Second})
+	w.hub = fakegithub.New(fakegithub.Options{Clock: func() time.Time { return time.Now().Add(-time.Duration(w.past.Load())) }})
 	server := httptest.NewServer(d.Wrap(w.hub, func(diff contract.Difference) { t.Error(diff) }))
 	t.Cleanup(func() { server.Close(); w.hub.Close() })
 	w.url = server.URL
@@ -182,7 +182,7 @@ func (w *world) round() {
 // worked waits until the queue has nothing to do, and gives what it did, sorted.
 func (w *world) worked() []string {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s, err := w.queue.Ledger.Stats(w.t.Context())
 		if err != nil {
 			w.t.Fatal(err)
