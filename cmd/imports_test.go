@@ -49,6 +49,8 @@ var rooms = map[string][]string{
 	"checks/hook/ledger": {"checks/hook"},
 	"checks/hook/queue":  {"checks/hook", "checks/hook/ledger"},
 	"checks/alarm":       {"deployment"},
+	"checks/console":     {},
+	"checks/signin":      {},
 	"checks/summary":     {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 
