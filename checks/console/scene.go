@@ -178,3 +178,16 @@ func (s *scene) Next() string {
 	}
 	return s.Path
 }
+
+// Parts are some of the sections.
+func (s *scene) Parts(names ...string) []section {
+	var some []section
+	for _, name := range names {
+		for _, one := range s.Sections {
+			if one.ID == name {
+				some = append(some, one)
+			}
+		}
+	}
+	return some
+}

@@ -139,6 +139,8 @@ type Deed struct {
 // Person is who is signed in.
 type Person struct {
 	Name string
+	// ID is the number of a user elsewhere, zero if there is none.
+	ID int64
 	// Proof is a text that only this session's forms hold.
 	Proof string
 }

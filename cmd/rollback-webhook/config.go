@@ -41,6 +41,7 @@ type config struct {
 	AppKey      string           `name:"app-key" env:"GITHUB_APP_KEY_FILE" placeholder:"FILE" help:"The App's private key."`
 	CheckConfig bool             `help:"Say whether the configuration is complete, and end."`
 	Version     kong.VersionFlag `help:"Print the version of the program."`
+	Page        pageConfig       `embed:""`
 
 	tokens tokens
 }
@@ -51,10 +52,11 @@ type tokens struct {
 	secret, previous string // of the hook
 	github, api      string
 	base             string // of Cloudflare's API, where it is another
+	page             pageTokens
 }
 
 func readTokens(getenv func(string) string) tokens {
-	return tokens{secret: getenv("WEBHOOK_SECRET"), previous: getenv("WEBHOOK_SECRET_PREVIOUS"), github: getenv("GITHUB_TOKEN"), api: getenv("CLOUDFLARE_API_TOKEN"), base: getenv("CLOUDFLARE_API_BASE_URL")}
+	return tokens{secret: getenv("WEBHOOK_SECRET"), previous: getenv("WEBHOOK_SECRET_PREVIOUS"), github: getenv("GITHUB_TOKEN"), api: getenv("CLOUDFLARE_API_TOKEN"), base: getenv("CLOUDFLARE_API_BASE_URL"), page: readPageTokens(getenv)}
 }
 
 // check says everything that is missing or wrong.
@@ -87,6 +89,9 @@ func (c config) check() error {
 	if _, err := c.prober(); err != nil {
 		errs = append(errs, err)
 	}
+	if err := c.Page.check(c.tokens.page); err != nil {
+		errs = append(errs, joined(err)...)
+	}
 	return errors.Join(errs...)
 }
 
@@ -105,7 +110,7 @@ func (c config) secrets() []string {
 
 // redactor takes the server's secrets out of texts.
 func (c config) redactor() *secret.Redactor {
-	return secret.Store{}.Redactor(c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api)
+	return secret.Store{}.Redactor(c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api, c.tokens.page.token, c.tokens.page.key, c.tokens.page.client)
 }
 
 // repository makes the client of a repository, as an App or with a token.

@@ -17,11 +17,14 @@
       if (t.textContent !== words) t.textContent = words;
     }
   };
-  age(document);
-  setInterval(() => age(document), 1000);
-
-  const from = document.body.dataset.events;
   const live = document.getElementById("live");
+  const from = document.body.dataset.events;
+  const tick = () => {
+    if (stamp && live && live.textContent === "live" && !live.hidden) stamp.dateTime = new Date(Date.now() + skew).toISOString();
+    age(document);
+  };
+  tick();
+  setInterval(tick, 1000);
   if (!from || !window.EventSource) return;
 
   const put = (section, html) => {

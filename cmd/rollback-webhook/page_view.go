@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tminus/deploy-action/checks/alarm"
+	"github.com/tminus/deploy-action/checks/console"
+	"github.com/tminus/deploy-action/checks/hook/ledger"
+)
+
+// How many of each are on the first page, and on a page of older ones.
+const (
+	shown = 20
+	older = 50
+)
+
+// look gives the first page.
+func (p *page) look(ctx context.Context) (console.View, error) {
+	var v console.View
+	works, err := p.newest(ctx)
+	if err != nil {
+		return v, err
+	}
+	news := map[string]time.Time{}
+	tell := func(lane string, at time.Time) {
+		if at.After(news[lane]) {
+			news[lane] = at
+		}
+	}
+	for _, w := range works {
+		one, err := p.shown(ctx, w)
+		if err != nil {
+			return v, err
+		}
+		tell(w.Lane, w.Ended)
+		if w.State == ledger.Dead {
+			v.Dead = append(v.Dead, one)
+		} else {
+			v.Works = append(v.Works, one)
+		}
+	}
+	deliveries, err := p.queue.Ledger.Deliveries(ctx, shown, ledger.Place{})
+	if err != nil {
+		return v, err
+	}
+	for _, d := range deliveries {
+		tell(alarm.Alarm{Repository: d.Repository, Environment: d.Environment}.Lane(), d.Received)
+		v.Deliveries = append(v.Deliveries, p.delivery(d))
+	}
+	noted, err := p.queue.Ledger.Audit(ctx, shown, 0)
+	if err != nil {
+		return v, err
+	}
+	for _, n := range noted {
+		v.Audit = append(v.Audit, p.noted(n))
+	}
+	v.Environments = p.board.look(ctx, news)
+	return v, nil
+}
+
+// newest are the works that the first page shows, newest first: whatever runs, waits
+// or is dead, and the newest of all.
+func (p *page) newest(ctx context.Context) ([]ledger.Work, error) {
+	var all []ledger.Work
+	for _, state := range []ledger.State{"", ledger.Running, ledger.Waiting, ledger.Dead} {
+		some, err := p.queue.Ledger.Works(ctx, ledger.Filter{State: state, Limit: shown})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b ledger.Work) int { return cmp.Compare(b.ID, a.ID) })
+	return slices.CompactFunc(all, func(a, b ledger.Work) bool { return a.ID == b.ID }), nil
+}
+
+// work is one work for its own page.
+func (p *page) work(ctx context.Context, id int64) (console.Work, bool, error) {
+	found, err := p.queue.Ledger.Works(ctx, ledger.Filter{ID: id})
+	if err != nil || len(found) == 0 {
+		return console.Work{}, false, err
+	}
+	w, err := p.shown(ctx, found[0])
+	return w, err == nil, err
+}
+
+// shown is a work with its steps.
+func (p *page) shown(ctx context.Context, w ledger.Work) (console.Work, error) {
+	one := console.Work{
+		ID: w.ID, Title: p.redact(title(w)), Reason: p.redact(w.Reason), Repository: w.Repository, Environment: w.Environment, Delivery: w.Delivery,
+		State: console.State(w.State), Runs: w.Runs, Tries: w.Tries, Cuts: w.Cuts, Error: p.redact(w.Error), Created: w.Created, Due: w.Due, Begun: w.Begun, Ended: w.Ended,
+	}
+	steps, err := p.queue.Ledger.Steps(ctx, w.ID)
+	for _, s := range steps {
+		one.Steps = append(one.Steps, console.Step{Run: s.Run, At: s.At, Text: p.redact(s.Text)})
+	}
+	return one, err
+}
+
+// title says what a work is about, from its record.
+func title(w ledger.Work) string {
+	var j job
+	_ = json.Unmarshal(w.Args, &j)
+	switch j.Do {
+	case "take-back":
+		var al alarm.Alarm
+		if json.Unmarshal(j.With, &al) == nil && al.Payload.Release != "" {
+			return fmt.Sprintf("Take release %s back from %s", al.Payload.Release, al.Environment)
+		}
+	case "ask":
+		var d console.Deed
+		if json.Unmarshal(j.With, &d) == nil && d.What != "" {
+			words := map[console.What]string{console.ToRollBack: "Roll back", console.ToHold: "Hold", console.ToLift: "Lift the hold of"}[d.What]
+			return fmt.Sprintf("%s %s, as %s asks", words, d.Environment, d.By)
+		}
+	}
+	return strings.TrimSpace(strings.ReplaceAll(j.Do, "-", " ") + " " + w.Key)
+}
+
+func (p *page) delivery(d ledger.Entry) console.Delivery {
+	return console.Delivery{
+		GUID: d.GUID, Event: d.Event, Action: d.Action, Repository: d.Repository, Environment: p.redact(d.Environment), Received: d.Received,
+		Times: d.Attempts, Decision: string(d.Decision), Reason: p.redact(d.Reason), Work: d.Work,
+	}
+}
+
+func (p *page) noted(n ledger.Noted) console.Noted {
+	return console.Noted{At: n.At, Who: n.Who, What: n.What, About: p.redact(n.About)}
+}
+
+// deliveries are a page of older ones. A place is written as time and GUID.
+func (p *page) deliveries(ctx context.Context, before string) ([]console.Delivery, string, error) {
+	var from ledger.Place
+	if ms, guid, ok := strings.Cut(before, " "); ok {
+		if at, err := strconv.ParseInt(ms, 10, 64); err == nil && at > 0 {
+			from = ledger.Place{Received: time.UnixMilli(at), GUID: guid}
+		}
+	}
+	found, err := p.queue.Ledger.Deliveries(ctx, older, from)
+	var all []console.Delivery
+	next := ""
+	for _, d := range found {
+		all = append(all, p.delivery(d))
+		next = fmt.Sprintf("%d %s", d.Received.UnixMilli(), d.GUID)
+	}
+	if len(found) < older {
+		next = ""
+	}
+	return all, next, err
+}
+
+// audit is a page of older lines.
+func (p *page) audit(ctx context.Context, before string) ([]console.Noted, string, error) {
+	from, _ := strconv.ParseInt(before, 10, 64)
+	found, err := p.queue.Ledger.Audit(ctx, older, max(from, 0))
+	var all []console.Noted
+	next := ""
+	for _, n := range found {
+		all = append(all, p.noted(n))
+		next = strconv.FormatInt(n.ID, 10)
+	}
+	if len(found) < older {
+		next = ""
+	}
+	return all, next, err
+}
