@@ -28,15 +28,24 @@ func live(all []deployment.Record) string {
 
 // releases are the last releases with their verdicts.
 func releases(all []deployment.Record, repository string, redact func(string) string) []console.Release {
-	taken := map[string]bool{}
-	for _, r := range all {
+	taken, again := map[string]bool{}, ""
+	for i, r := range all {
 		if r.Manifest.Back != nil && r.Good {
 			taken[r.Manifest.Back.From] = true
+			if i == 0 {
+				again = r.Manifest.Back.To
+			}
 		}
 	}
 	var shown []console.Release
 	for _, r := range all[:min(len(all), shownReleases)] {
-		one := console.Release{Name: r.Release, Commit: r.Commit, Created: r.Created, Verdict: verdict(r, taken[r.Release]), Words: about(r, redact)}
+		one := console.Release{Name: r.Release, Commit: r.Commit, Created: r.Created, Verdict: verdict(r), Words: about(r, redact)}
+		switch {
+		case taken[r.Release]:
+			one.Verdict = console.Mark{Tone: console.Held, Word: "taken back"}
+		case again != "" && r.Release == again:
+			one.Verdict = console.Mark{Tone: console.Good, Word: "serves again"}
+		}
 		if r.Commit != "" {
 			one.URL = repository + "/commit/" + r.Commit
 		}
@@ -48,8 +57,8 @@ func releases(all []deployment.Record, repository string, redact func(string) st
 	return shown
 }
 
-// verdict is what became of a release.
-func verdict(r deployment.Record, taken bool) console.Mark {
+// verdict is what became of a release, as far as its own record says.
+func verdict(r deployment.Record) console.Mark {
 	back := r.Manifest.Back != nil
 	switch r.State {
 	case github.Queued, github.InProgress, "pending":
@@ -70,10 +79,7 @@ func verdict(r deployment.Record, taken bool) console.Mark {
 	case github.Error:
 		return console.Mark{Tone: console.Bad, Word: "cut off"}
 	case github.Inactive:
-		switch {
-		case taken:
-			return console.Mark{Tone: console.Held, Word: "taken back"}
-		case r.Good:
+		if r.Good {
 			return console.Mark{Tone: console.Plain, Word: "replaced"}
 		}
 		return console.Mark{Tone: console.Plain, Word: "not in use"}

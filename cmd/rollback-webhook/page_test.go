@@ -245,7 +245,7 @@ func TestThePageShowsWhatServes(t *testing.T) {
 		"why":          "logins &lt;b&gt;fail&lt;/b&gt;",
 		"taken back":   "taken back</span><span class=\"what\"><code>" + second + "</code> <span class=\"words\">2 of 3 Workers changed",
 		"rolled back":  "rolled back</span><span class=\"what\"><code>" + second + "-rollback</code> <span class=\"words\">takes back " + second,
-		"passed":       "passed</span><span class=\"what\"><code>" + first1 + "</code> <span class=\"words\">2 of 2 Workers changed",
+		"serving":      "serves again</span><span class=\"what\"><code>" + first1 + "</code> <span class=\"words\">2 of 2 Workers changed",
 		"the commit":   `<a href="` + y.server.config.GitHubAPI + "/tminus/app/commit/" + y.hub.Head("main") + `"`,
 		"a way inside": `href="/sign-in?next=`,
 	} {
@@ -517,6 +517,41 @@ func TestOlderDeliveriesAndLines(t *testing.T) {
 	for _, wrong := range []string{"/deliveries?before=x", "/deliveries?before=-5+x", "/audit?before=-1", "/audit?before=x"} {
 		if status, _ := y.get(wrong); status != 200 {
 			t.Errorf("%s: %d", wrong, status)
+		}
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	r := func(name, state string, good bool, back *release.Back) deployment.Record {
+		one := deployment.Record{Good: good, State: state}
+		one.Manifest = release.Manifest{Release: name, Back: back}
+		return one
+	}
+	of := func(from, to string) *release.Back { return &release.Back{From: from, To: to} }
+	for name, tt := range map[string]struct {
+		all  []deployment.Record
+		want string
+		live string
+	}{
+		"none":                    {nil, "", ""},
+		"one that passed":         {[]deployment.Record{r("a", "success", true, nil)}, "passed", "a"},
+		"one that goes on":        {[]deployment.Record{r("b", "in_progress", false, nil), r("a", "success", true, nil)}, "under way, passed", "b"},
+		"one that was replaced":   {[]deployment.Record{r("b", "success", true, nil), r("a", "inactive", true, nil)}, "passed, replaced", "b"},
+		"one that failed":         {[]deployment.Record{r("b", "failure", false, nil), r("a", "success", true, nil)}, "failed, passed", "b"},
+		"one that was cut off":    {[]deployment.Record{r("b", "error", false, nil)}, "cut off", "b"},
+		"one that is going back":  {[]deployment.Record{r("c", "in_progress", false, of("b", "a")), r("b", "failure", false, nil), r("a", "success", true, nil)}, "going back, failed, passed", "b"},
+		"one that was taken back": {[]deployment.Record{r("c", "success", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "rolled back, taken back, serves again", ""},
+		"one that is not back":    {[]deployment.Record{r("c", "failure", false, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "not back, failed, replaced", "b"},
+		"one that came after":     {[]deployment.Record{r("d", "success", true, nil), r("c", "inactive", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "passed, replaced, taken back, replaced", "d"},
+		"one that nobody judged":  {[]deployment.Record{r("a", "", false, nil)}, "not judged", "a"},
+	} {
+		var words []string
+		for _, one := range releases(tt.all, "https://github.com/tminus/app", strings.TrimSpace) {
+			words = append(words, one.Verdict.Word)
+		}
+		if got := strings.Join(words, ", "); got != tt.want || live(tt.all) != tt.live {
+			t.Errorf("%s: %s, and %q is live", name, got, live(tt.all))
 		}
 	}
 }
