@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -81,13 +82,12 @@ func (c *Console) confirm(w http.ResponseWriter, r *http.Request) {
 
 // deed does what a person asks for, if everything is in order.
 func (c *Console) deed(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	person, ok := c.o.Gate.Who(r)
 	if !ok {
 		c.toSignIn(w, r)
 		return
 	}
-	if err := r.ParseForm(); err != nil {
+	if err := parse(w, r); err != nil {
 		c.say(w, r, http.StatusBadRequest, "Not understood", "The form did not arrive whole. Nothing was done.")
 		return
 	}
@@ -111,6 +111,16 @@ func (c *Console) deed(w http.ResponseWriter, r *http.Request) {
 	}
 	c.tell(w, r, said)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// parse reads a form that is not too large from a client that is not too slow.
+func parse(w http.ResponseWriter, r *http.Request) error {
+	connection := http.NewResponseController(w)
+	// Not every server behind a handler has a connection with a deadline.
+	_ = connection.SetReadDeadline(time.Now().Add(patience))
+	defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	return r.ParseForm()
 }
 
 // about finds what a deed is about: what a form says is only a name for what is

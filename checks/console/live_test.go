@@ -154,7 +154,7 @@ func TestManyStepsAreFewEvents(t *testing.T) {
 		s := newStage(t, nil)
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
-		r := s.read(ctx, "/events")
+		r, home := s.read(ctx, "/events?work=41"), s.read(ctx, "/events")
 		for range 300 {
 			s.step("one of many")
 			time.Sleep(10 * time.Millisecond)
@@ -165,8 +165,12 @@ func TestManyStepsAreFewEvents(t *testing.T) {
 		if len(got) > 15 || len(got) < 8 {
 			t.Errorf("%d events for 300 steps in 3 s", len(got))
 		}
-		if n := strings.Count(got[len(got)-1]["underway"], "one of many"); n != 300 {
+		if n := strings.Count(got[len(got)-1]["work"], "one of many"); n != 300 {
 			t.Errorf("the last event shows %d steps", n)
+		}
+		all := home.changes(t)
+		if n := strings.Count(all[len(all)-1]["underway"], "one of many"); n != shownSteps {
+			t.Errorf("beside others it shows %d steps", n)
 		}
 	})
 }

@@ -11,12 +11,17 @@ func (s *scene) Totals() totals {
 	return totals{running, waiting, held}
 }
 
+// shownSteps is how many of its last steps a work shows beside others. Its own page
+// has them all.
+const shownSteps = 15
+
 // Underway are the works that run, then those that wait, the oldest of each first.
 func (s *scene) Underway() []Work {
 	var all []Work
 	for _, state := range []State{Running, Waiting} {
 		for _, w := range slices.Backward(s.View.Works) {
 			if w.State == state {
+				w.Steps = w.Steps[max(len(w.Steps)-shownSteps, 0):]
 				all = append(all, w)
 			}
 		}

@@ -42,12 +42,17 @@ func (c *Console) toSignIn(w http.ResponseWriter, r *http.Request) {
 const told = "said"
 
 // tell has the next page say something.
-func (c *Console) tell(w http.ResponseWriter, _ *http.Request, words string) {
+func (c *Console) tell(w http.ResponseWriter, r *http.Request, words string) {
 	for len(words) > 300 {
 		_, size := utf8.DecodeLastRuneInString(words)
 		words = words[:len(words)-size]
 	}
-	http.SetCookie(w, &http.Cookie{Name: told, Value: base64.RawURLEncoding.EncodeToString([]byte(words)), Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	c.set(w, r, base64.RawURLEncoding.EncodeToString([]byte(words)), 60)
+}
+
+func (c *Console) set(w http.ResponseWriter, r *http.Request, value string, age int) {
+	secure := r.TLS != nil || strings.HasPrefix(c.o.Origin, "https://")
+	http.SetCookie(w, &http.Cookie{Name: told, Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode})
 }
 
 // heard is what the page before wanted to have said. Only who is signed in does
@@ -57,7 +62,7 @@ func (c *Console) heard(w http.ResponseWriter, r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	http.SetCookie(w, &http.Cookie{Name: told, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	c.set(w, r, "", -1)
 	words, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if _, ok := c.o.Gate.Who(r); err != nil || !ok {
 		return ""

@@ -136,8 +136,7 @@ func local(next string) string {
 
 // token lets in who has the local token.
 func (d *Door) token(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-	if err := r.ParseForm(); err != nil {
+	if err := parse(w, r); err != nil {
 		http.Error(w, "the form did not arrive whole", http.StatusBadRequest)
 		return
 	}
@@ -159,6 +158,16 @@ func (d *Door) token(w http.ResponseWriter, r *http.Request) {
 		name = "somebody"
 	}
 	d.enter(w, r, Person{Name: name + " (local token)"}, "with the local token", local(r.PostForm.Get("next")))
+}
+
+// parse reads a form that is not too large from a client that is not too slow.
+func parse(w http.ResponseWriter, r *http.Request) error {
+	connection := http.NewResponseController(w)
+	// Not every server behind a handler has a connection with a deadline.
+	_ = connection.SetReadDeadline(time.Now().Add(10 * time.Second))
+	defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	return r.ParseForm()
 }
 
 // called is a name that a person gives, as far as it is one.
@@ -185,9 +194,12 @@ func (d *Door) enter(w http.ResponseWriter, r *http.Request, p Person, how, next
 
 // leave ends a session.
 func (d *Door) leave(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	if err := parse(w, r); err != nil {
+		http.Error(w, "the form did not arrive whole", http.StatusBadRequest)
+		return
+	}
 	p, ok := d.Who(r)
-	if ok && !hmac.Equal([]byte(r.PostFormValue("proof")), []byte(p.Proof)) {
+	if ok && !hmac.Equal([]byte(r.PostForm.Get("proof")), []byte(p.Proof)) {
 		http.Error(w, "the form was not made for this session", http.StatusForbidden)
 		return
 	}

@@ -332,8 +332,9 @@ func TestTheProofIsOfOneSession(t *testing.T) {
 		p, _ := h.Who(r)
 		return p.Proof
 	}
-	if proof(a) == "" || proof(a) != proof(a) || proof(a) == proof(b) || strings.Contains(a.Value, proof(a)) {
-		t.Errorf("proofs %q and %q", proof(a), proof(b))
+	first, again := proof(a), proof(a)
+	if first == "" || first != again || first == proof(b) || strings.Contains(a.Value, first) {
+		t.Errorf("proofs %q, %q and %q", first, again, proof(b))
 	}
 	for name, with := range map[string]string{"none": "", "another's": proof(b)} {
 		if res := h.ask(form("/sign-out", url.Values{"proof": {with}}), a); res.StatusCode != 403 || len(res.Cookies()) != 0 {

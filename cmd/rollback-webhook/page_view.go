@@ -93,14 +93,25 @@ func (p *page) work(ctx context.Context, id int64) (console.Work, bool, error) {
 // shown is a work with its steps.
 func (p *page) shown(ctx context.Context, w ledger.Work) (console.Work, error) {
 	one := console.Work{
-		ID: w.ID, Title: p.redact(title(w)), Reason: p.redact(w.Reason), Repository: w.Repository, Environment: w.Environment, Delivery: w.Delivery,
-		State: console.State(w.State), Runs: w.Runs, Tries: w.Tries, Cuts: w.Cuts, Error: p.redact(w.Error), Created: w.Created, Due: w.Due, Begun: w.Begun, Ended: w.Ended,
+		ID: w.ID, Title: p.text(title(w)), Reason: p.text(w.Reason), Repository: w.Repository, Environment: w.Environment, Delivery: w.Delivery,
+		State: console.State(w.State), Runs: w.Runs, Tries: w.Tries, Cuts: w.Cuts, Error: p.text(w.Error), Created: w.Created, Due: w.Due, Begun: w.Begun, Ended: w.Ended,
 	}
 	steps, err := p.queue.Ledger.Steps(ctx, w.ID)
 	for _, s := range steps {
-		one.Steps = append(one.Steps, console.Step{Run: s.Run, At: s.At, Text: p.redact(s.Text)})
+		one.Steps = append(one.Steps, console.Step{Run: s.Run, At: s.At, Text: p.text(s.Text)})
 	}
 	return one, err
+}
+
+// longestText bounds what is shown of a text, in bytes: some come from deliveries.
+const longestText = 2000
+
+// text is a text as it may be shown.
+func (p *page) text(s string) string {
+	if s = p.redact(s); len(s) > longestText {
+		s = strings.ToValidUTF8(s[:longestText], "") + "…"
+	}
+	return s
 }
 
 // title says what a work is about, from its record.
@@ -125,13 +136,13 @@ func title(w ledger.Work) string {
 
 func (p *page) delivery(d ledger.Entry) console.Delivery {
 	return console.Delivery{
-		GUID: d.GUID, Event: d.Event, Action: d.Action, Repository: d.Repository, Environment: p.redact(d.Environment), Received: d.Received,
-		Times: d.Attempts, Decision: string(d.Decision), Reason: p.redact(d.Reason), Work: d.Work,
+		GUID: d.GUID, Event: d.Event, Action: d.Action, Repository: d.Repository, Environment: p.text(d.Environment), Received: d.Received,
+		Times: d.Attempts, Decision: string(d.Decision), Reason: p.text(d.Reason), Work: d.Work,
 	}
 }
 
 func (p *page) noted(n ledger.Noted) console.Noted {
-	return console.Noted{At: n.At, Who: n.Who, What: n.What, About: p.redact(n.About)}
+	return console.Noted{At: n.At, Who: n.Who, What: n.What, About: p.text(n.About)}
 }
 
 // deliveries are a page of older ones. A place is written as time and GUID.

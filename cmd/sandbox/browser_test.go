@@ -162,12 +162,15 @@ func (b *browser) screen(width int, dark bool) error {
 	return b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-// visit goes to an address and waits until the page is there.
+// visit goes to an address and waits until the page is there, and not the one before.
 func (b *browser) visit(address string) error {
+	if _, err := b.eval(`window.before = true`); err != nil {
+		return err
+	}
 	if err := b.call("Page.navigate", map[string]any{"url": address}, nil); err != nil {
 		return err
 	}
-	return b.until(`document.readyState === "complete" && location.href !== "about:blank"`)
+	return b.until(`!window.before && document.readyState === "complete"`)
 }
 
 // until waits until an expression is true on the page.
