@@ -292,6 +292,38 @@ func TestNobodyAsksWhileNobodyLooks(t *testing.T) {
 	}
 }
 
+// What was done here, or told by GitHub, is reason to look again.
+func TestNewsAreAReasonToLookAgain(t *testing.T) {
+	t.Parallel()
+	y := openYard(t, nil)
+	y.takenBack()
+	asked := func() int {
+		y.get("/")
+		time.Sleep(500 * time.Millisecond) // the look goes on beside the reader
+		return y.hub.Calls().Count("GET", "/repos/*/*/deployments")
+	}
+	if n := asked(); n != 1 {
+		t.Fatalf("at first %d", n)
+	}
+	y.bury("tminus/app production", "it failed")
+	time.Sleep(soonest)
+	if n := asked(); n != 2 {
+		t.Errorf("after a work ended %d", n)
+	}
+	_, err := y.server.queue.Record(t.Context(), hook.Delivery{GUID: "g1", Event: "deployment_status", Repository: "Tminus/App", Received: time.Now(), Payload: []byte("{}")}, hook.Decision{Environment: "production", Reason: "the deployment is success"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(soonest)
+	if n := asked(); n != 3 {
+		t.Errorf("after a delivery %d", n)
+	}
+	time.Sleep(soonest)
+	if n := asked(); n != 3 {
+		t.Errorf("without news %d", n)
+	}
+}
+
 func TestAReaderDoesNotWaitForGitHub(t *testing.T) {
 	t.Parallel()
 	y := openYard(t, nil)
@@ -356,10 +388,10 @@ func TestWhenToLookAgain(t *testing.T) {
 }
 
 // bury makes a dead letter and gives its number.
-func (y *yard) bury(why string) int64 {
+func (y *yard) bury(lane, why string) int64 {
 	y.t.Helper()
 	l, ctx := y.server.queue.Ledger, y.t.Context()
-	o, err := order("take-back", "dead "+rand.Text(), "dead", nil)
+	o, err := order("take-back", "dead "+rand.Text(), lane, nil)
 	if err != nil {
 		y.t.Fatal(err)
 	}
@@ -370,10 +402,10 @@ func (y *yard) bury(why string) int64 {
 		return err
 	})
 	if err == nil {
-		_, err = l.Take(ctx, "dead", "test", time.Minute)
+		_, err = l.Take(ctx, lane, "test", time.Minute)
 	}
 	if err == nil {
-		_, _, err = l.Next(ctx, "dead", "test")
+		_, _, err = l.Next(ctx, lane, "test")
 	}
 	if err == nil {
 		_, err = l.Say(ctx, id, 1, "it says "+why)
@@ -382,7 +414,7 @@ func (y *yard) bury(why string) int64 {
 		err = l.Bury(ctx, id, "test", why)
 	}
 	if err == nil {
-		err = l.Drop(ctx, "dead", "test")
+		err = l.Drop(ctx, lane, "test")
 	}
 	if err != nil {
 		y.t.Fatal(err)
@@ -440,7 +472,7 @@ func TestADeedIsRecordedAsAWork(t *testing.T) {
 func TestADeadLetterIsDrivenAgain(t *testing.T) {
 	t.Parallel()
 	y := openYard(t, nil)
-	id := y.bury("the token of Cloudflare was refused, and so was " + consoleToken)
+	id := y.bury("dead", "the token of Cloudflare was refused, and so was " + consoleToken)
 	if _, page := y.get("/"); !strings.Contains(page, "dead letter</span>") {
 		t.Errorf("it is not shown\n%s", page)
 	}
