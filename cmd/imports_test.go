@@ -54,6 +54,8 @@ var rooms = map[string][]string{
 	"checks/patrol":      {"alarm", "deployment", "github", "checks/hook", "checks/hook/ledger", "checks/hook/queue"},
 	"checks/notice":      {},
 	"checks/meter":       {"checks/hook", "checks/hook/ledger"},
+	"checks/console":     {},
+	"checks/signin":      {},
 	"checks/summary":     {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 

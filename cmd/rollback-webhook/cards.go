@@ -14,8 +14,8 @@ import (
 	"github.com/tminus/deploy-action/checks/hook/ledger"
 )
 
-// shown is the record of a work that draws a card.
-type shown struct {
+// drawing is the record of a work that draws a card.
+type drawing struct {
 	Repository  string `json:"repository"`
 	Environment string `json:"environment"`
 }
@@ -32,7 +32,7 @@ func (s *server) show(d hook.Delivery, al alarm.Alarm, why string) hook.Decision
 	if s.config.App == 0 || al.Payload.Release == "" || s.config.rules().Outside(al.Repository, al.Environment, al.Payload) != "" {
 		return ignored
 	}
-	o, err := order("card", "card "+d.GUID, "card "+laneOf(al.Repository, al.Environment), shown{al.Repository, al.Environment})
+	o, err := order("card", "card "+d.GUID, "card "+laneOf(al.Repository, al.Environment), drawing{al.Repository, al.Environment})
 	if err != nil {
 		return ignored
 	}
@@ -42,7 +42,7 @@ func (s *server) show(d hook.Delivery, al alarm.Alarm, why string) hook.Decision
 // cardWork draws the cards of an environment: that of the newest release, and that of
 // the one before it, which loses its buttons.
 func (s *server) cardWork(ctx context.Context, _ ledger.Work, with json.RawMessage, say func(string)) error {
-	var w shown
+	var w drawing
 	if err := json.Unmarshal(with, &w); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}

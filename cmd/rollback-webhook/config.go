@@ -60,6 +60,7 @@ type config struct {
 	SendTest        bool             `help:"Notify everybody that this is a test, and end."`
 	Health          bool             `help:"Ask the server that runs here whether it is ready, and end with 0 if it is."`
 	Version         kong.VersionFlag `help:"Print the version of the program."`
+	Page            pageConfig       `embed:""`
 
 	tokens tokens
 	// destinations are who is notified.
@@ -87,6 +88,7 @@ type tokens struct {
 	github, api      string
 	keys             []string // that sign payloads
 	base             string   // of Cloudflare's API, where it is another
+	page             pageTokens
 }
 
 // check says everything that is missing or wrong.
@@ -126,6 +128,9 @@ func (c config) check() error {
 	}
 	if _, err := c.prober(); err != nil {
 		errs = append(errs, err)
+	}
+	if err := c.Page.check(c.tokens.page); err != nil {
+		errs = append(errs, joined(err)...)
 	}
 	return errors.Join(errs...)
 }
@@ -167,6 +172,7 @@ func (c config) secrets() []string {
 // redactor takes the server's secrets out of texts.
 func (c config) redactor() *secret.Redactor {
 	hidden := append([]string{c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api}, append(passwordsIn(c.Database), c.tokens.keys...)...)
+	hidden = append(hidden, c.tokens.page.token, c.tokens.page.key, c.tokens.page.client)
 	for _, d := range c.destinations {
 		hidden = append(hidden, d.URL, d.Secret)
 		if u, err := url.Parse(d.URL); err == nil && len(u.Path) > 16 { // a short one is a word

@@ -70,7 +70,7 @@ func (s *settings) read(file string, src []byte, flags []*kong.Flag) error {
 	for _, key := range root.Keys() {
 		n := root.Field(key)
 		switch f := known[key]; {
-		case s.hidden(n, key):
+		case s.hidden(n, key, f != nil):
 		case key == "notify":
 			for _, one := range s.Tables(root, key) {
 				s.notify = append(s.notify, s.addressee(one))
@@ -84,13 +84,14 @@ func (s *settings) read(file string, src []byte, flags []*kong.Flag) error {
 	return nil
 }
 
-// hidden refuses what must not be seen by those who may see the file.
-func (s *settings) hidden(n *document.Node, key string) bool {
+// hidden refuses what must not be seen by those who may see the file. A setting is none
+// of that by its name.
+func (s *settings) hidden(n *document.Node, key string, setting bool) bool {
 	variable := strings.ToUpper(strings.ReplaceAll(key, "-", "_"))
 	text, _ := n.Scalar.(string)
 	switch {
 	case slices.Contains(secretNames, variable) && variable != "DATABASE_URL":
-	case key != "app-key" && key != "database" && key != "database-url" && secret.Like(key, ""):
+	case !setting && key != "database-url" && secret.Like(key, ""):
 		variable = "the variable that it is read from"
 	case len(passwordsIn(text)) > 0:
 		variable = "DATABASE_URL"

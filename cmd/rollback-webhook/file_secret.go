@@ -16,6 +16,7 @@ import (
 // is named by the same variable with _FILE, or from systemd's credentials.
 var secretNames = []string{
 	"WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", "GITHUB_TOKEN", "CLOUDFLARE_API_TOKEN", "DATABASE_URL", "PAYLOAD_KEY", "PAYLOAD_KEY_PREVIOUS",
+	"CONSOLE_TOKEN", "CONSOLE_KEY", "GITHUB_CLIENT_SECRET",
 	"SLACK_WEBHOOK_URL", "NOTIFY_WEBHOOK_URL", "NOTIFY_WEBHOOK_SECRET",
 }
 
@@ -91,6 +92,7 @@ func (v *vault) tokens() tokens {
 	}
 	return tokens{
 		keys:   keys,
+		page:   readPageTokens(v.value),
 		secret: v.value("WEBHOOK_SECRET"), previous: v.value("WEBHOOK_SECRET_PREVIOUS"),
 		github: v.value("GITHUB_TOKEN"), api: v.value("CLOUDFLARE_API_TOKEN"), base: base,
 	}

@@ -146,6 +146,11 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	mux.Handle("/webhook", receiver)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
+	page, err := s.page(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.queue.Stop(ctx))
+	}
+	mux.Handle("/", page)
 	return mux, nil
 }
 

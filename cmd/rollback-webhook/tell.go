@@ -151,8 +151,8 @@ type interrupted struct{ error }
 // Unwrap gives what the work said.
 func (i interrupted) Unwrap() error { return i.error }
 
-// about are news about an alarm, with why there was one.
-func about(al alarm.Alarm, w ledger.Work) notice.News {
+// newsOf are news about an alarm, with why there was one.
+func newsOf(al alarm.Alarm, w ledger.Work) notice.News {
 	n := notice.News{
 		Repository: al.Repository, Environment: al.Environment, Release: al.Payload.Release, Commit: al.SHA,
 		URL: al.Payload.Run.URL, Work: w.ID, Delivery: w.Delivery,
@@ -199,12 +199,12 @@ func (s *server) after(w ledger.Work, next ledger.State, _ time.Duration, err er
 	case j.Do == "take-back" && (dead || w.Tries == 0 && !cut):
 		var al alarm.Alarm
 		_ = json.Unmarshal(j.With, &al) // what is unknown is left out
-		n = about(al, w)
+		n = newsOf(al, w)
 		n.Kind, n.Outcome, n.Title = notice.RollbackFailed, "retrying", fmt.Sprintf("the rollback of %s of %s failed", w.Environment, w.Repository)
 		n.Text = join(n.Text, sentence("The rollback failed and is tried again: %s", why))
 		if dead {
 			n.Outcome = "gave-up"
-			n.Text = join(about(al, w).Text, sentence("The rollback failed %d times and is not tried again: %s", w.Tries+1, why), "Somebody has to look at it.")
+			n.Text = join(newsOf(al, w).Text, sentence("The rollback failed %d times and is not tried again: %s", w.Tries+1, why), "Somebody has to look at it.")
 		}
 	case dead:
 		n = notice.News{Kind: notice.DeadLetter, Outcome: "gave-up", Work: w.ID, Delivery: w.Delivery, Title: "a work could not be done"}
