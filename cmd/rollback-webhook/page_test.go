@@ -472,7 +472,7 @@ func TestADeedIsRecordedAsAWork(t *testing.T) {
 func TestADeadLetterIsDrivenAgain(t *testing.T) {
 	t.Parallel()
 	y := openYard(t, nil)
-	id := y.bury("dead", "the token of Cloudflare was refused, and so was " + consoleToken)
+	id := y.bury("dead", "the token of Cloudflare was refused, and so was "+consoleToken)
 	if _, page := y.get("/"); !strings.Contains(page, "dead letter</span>") {
 		t.Errorf("it is not shown\n%s", page)
 	}
