@@ -43,10 +43,10 @@ var manners = map[What]manner{
 	ToHold: {"Hold", "Hold it", func(d Deed, _ string) string {
 		return fmt.Sprintf("No release goes to %s of %s until somebody lifts the hold. What serves now goes on serving.", d.Environment, d.Repository)
 	}, true, true},
-	ToLift: {"Lift the hold", "Lift it", func(d Deed, _ string) string {
+	ToLift: {"Lift the hold of", "Lift it", func(d Deed, _ string) string {
 		return fmt.Sprintf("Releases may go to %s of %s again, also the one that was taken back.", d.Environment, d.Repository)
 	}, true, false},
-	ToRedrive: {"Try again", "Try it again", func(d Deed, title string) string {
+	ToRedrive: {"Redrive", "Try it again", func(d Deed, title string) string {
 		return fmt.Sprintf("Work %d is done again, as often as a new one: %s.", d.Work, title)
 	}, false, false},
 	ToDismiss: {"Dismiss", "Dismiss it", func(d Deed, title string) string {
@@ -75,8 +75,12 @@ func (c *Console) confirm(w http.ResponseWriter, r *http.Request) {
 	}
 	d.By = person.Name
 	how := manners[d.What]
-	s := c.scene(r, how.title)
-	s.More = plea{Deed: d, Title: how.title, Button: how.button, Follows: how.follows(d, title), WantsReason: how.reason, Grave: how.grave}
+	asks := how.title + " " + d.Environment
+	if d.Work != 0 {
+		asks = fmt.Sprintf("%s work %d", how.title, d.Work)
+	}
+	s := c.scene(r, asks)
+	s.More = plea{Deed: d, Title: asks, Button: how.button, Follows: how.follows(d, title), WantsReason: how.reason, Grave: how.grave}
 	c.show(w, http.StatusOK, "deed", s)
 }
 

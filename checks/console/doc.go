@@ -8,6 +8,5 @@
 // what came of it. The page works without JavaScript; with it, it changes as things do.
 //
 // The room knows no database and no platform: it is given functions, and the types
-// of what it shows are its own. Who a person is it is told by signin's neighbour in
-// cmd; the data come from there too.
+// of what it shows are its own. Who somebody is, cmd asks signin for it.
 package console

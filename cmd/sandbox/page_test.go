@@ -236,6 +236,12 @@ const faint = `(() => {
 // looks looks at the page on a desk and on a phone, by day and by night.
 func (b *browser) looks(t *testing.T, home string) {
 	t.Helper()
+	if err := b.visit(home); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.until(`document.querySelector("#audit").innerText.includes("signed in")`); err != nil {
+		t.Error(err)
+	}
 	for _, path := range []string{"", "works/1", "deliveries", "audit", "sign-in", "nowhere"} {
 		if err := b.visit(home + path); err != nil {
 			t.Fatal(err)
