@@ -52,6 +52,8 @@ var rooms = map[string][]string{
 	"checks/card":        {"deployment", "github", "markdown", "runner/release"},
 	"checks/alarm":       {"deployment", "github"},
 	"checks/patrol":      {"alarm", "deployment", "github", "checks/hook", "checks/hook/ledger", "checks/hook/queue"},
+	"checks/notice":      {},
+	"checks/meter":       {"checks/hook", "checks/hook/ledger"},
 	"checks/summary":     {"markdown", "report", "runner/pipeline", "runner/release", "runner/finding"},
 }
 

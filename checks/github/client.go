@@ -91,7 +91,13 @@ func repeating(t http.RoundTripper, o Options, again func(*http.Response, error)
 	c.Logger = nil
 	c.RetryMax = max(o.Retries, 0)
 	c.RetryWaitMin, c.RetryWaitMax = shortestWait, 4*time.Second
-	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.ErrorHandler = func(res *http.Response, err error, _ int) (*http.Response, error) {
+		if err != nil && res != nil {
+			_ = res.Body.Close()
+			res = nil // net/http complains of both
+		}
+		return res, err
+	}
 	c.CheckRetry = func(ctx context.Context, res *http.Response, err error) (bool, error) {
 		if ctx.Err() != nil {
 			return false, ctx.Err()

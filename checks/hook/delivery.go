@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,9 +27,11 @@ type Delivery struct {
 	Payload []byte
 }
 
-// LogValue implements slog.LogValuer: who it is, never what it says.
+// LogValue implements slog.LogValuer: who it is, never what it says. Logged under an
+// empty name it stands beside what else the line says, with its id as delivery, as in
+// all lines about it.
 func (d Delivery) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("id", d.GUID), slog.String("event", d.Event), slog.String("action", d.Action), slog.String("repository", d.Repository))
+	return slog.GroupValue(slog.String("delivery", d.GUID), slog.String("event", d.Event), slog.String("action", d.Action), slog.String("repository", d.Repository))
 }
 
 // Decision is what a delivery means. Without an order it is ignored.
@@ -86,22 +89,28 @@ var ErrStopping = errors.New("the server is stopping")
 // read takes from a payload what every delivery may have. The platform's wrong
 // types are not an error here: whoever judges sees the payload itself.
 func (d *Delivery) read() error {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(d.Payload, &all); err != nil {
-		return err
+	if !json.Valid(d.Payload) {
+		return errors.New("it is no JSON")
 	}
-	if all == nil {
-		return errors.New("null is no object")
+	all := bytes.TrimLeft(d.Payload, blank)
+	if all[0] != '{' {
+		return errors.New("it is no object")
 	}
-	var repository struct {
-		Name string `json:"full_name"`
-	}
-	if json.Unmarshal(all["repository"], &repository) == nil {
-		d.Repository = short(repository.Name)
-	}
-	var action string
-	if json.Unmarshal(all["action"], &action) == nil {
-		d.Action = short(action)
+	for name, value := range fields(all) {
+		switch name {
+		case "action":
+			d.Action = label(value)
+		case "repository":
+			d.Repository = ""
+			if value[0] != '{' {
+				continue
+			}
+			for name, value := range fields(value) {
+				if name == "full_name" {
+					d.Repository = label(value)
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -110,4 +119,13 @@ func (d *Delivery) read() error {
 func short(name string) string {
 	name = strings.ReplaceAll(strings.ToValidUTF8(name, ""), "\x00", "")
 	return strings.ToValidUTF8(name[:min(len(name), longest)], "")
+}
+
+// label is a value that should be a name, empty if it is none.
+func label(value []byte) string {
+	var name string
+	if json.Unmarshal(value, &name) != nil {
+		return ""
+	}
+	return short(name)
 }

@@ -103,7 +103,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	r.count(string(receipt.Outcome))
-	r.o.Log.Info("delivery", "delivery", d, "decision", receipt.Outcome, "reason", receipt.Reason, "work", receipt.Work)
+	r.o.Log.Info("delivery", "", d, "decision", receipt.Outcome, "reason", receipt.Reason, "work", receipt.Work)
 	status := http.StatusAccepted
 	if d.Event == "ping" {
 		status = http.StatusOK
@@ -125,7 +125,7 @@ func (r *Receiver) record(ctx context.Context, d Delivery) (Receipt, *refusal) {
 	case errors.Is(err, ErrStopping):
 		return Receipt{}, refuse(http.StatusServiceUnavailable, "stopping", "the server is stopping; deliver again")
 	case err != nil:
-		r.o.Log.Error("delivery not recorded", "delivery", d, "error", err)
+		r.o.Log.Error("delivery not recorded", "", d, "error", err)
 		return Receipt{}, refuse(http.StatusServiceUnavailable, "unrecorded", "the delivery could not be recorded; deliver again")
 	}
 	return receipt, nil
@@ -136,7 +136,7 @@ func (r *Receiver) judge(d Delivery) (decision Decision, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("judge: %v", p)
-			r.o.Log.Error("delivery not judged", "delivery", d, "error", err, "stack", string(debug.Stack()))
+			r.o.Log.Error("delivery not judged", "", d, "error", err, "stack", string(debug.Stack()))
 		}
 	}()
 	if d.Event == "ping" {
@@ -147,7 +147,7 @@ func (r *Receiver) judge(d Delivery) (decision Decision, err error) {
 
 func (r *Receiver) refuse(w http.ResponseWriter, d Delivery, no *refusal) {
 	r.count(no.name)
-	r.o.Log.Warn("delivery refused", "delivery", d, "status", no.status, "why", no.sentence)
+	r.o.Log.Warn("delivery refused", "", d, "status", no.status, "why", no.sentence)
 	switch no.status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)

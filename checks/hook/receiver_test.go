@@ -214,7 +214,7 @@ func TestAcceptance(t *testing.T) {
 			t.Errorf("the log says %q", never)
 		}
 	}
-	if n := strings.Count(k.log.String(), "delivery.id=guid"); n != 4 {
+	if n := strings.Count(k.log.String(), " delivery=guid"); n != 4 {
 		t.Errorf("%d lines bear the delivery's id:\n%s", n, &k.log)
 	}
 }

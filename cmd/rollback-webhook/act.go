@@ -40,11 +40,11 @@ type actor struct {
 // act takes back the release of an alarm, if it still has to be, and gives how that
 // ended. What is done is told to say. An error means that it has to be tried again.
 func (a *actor) act(ctx context.Context, al alarm.Alarm, say func(string)) (outcome, error) {
-	return ended(say, func() (outcome, error) { return a.takeBack(ctx, al, say) })
+	return settle(say, func() (outcome, error) { return a.takeBack(ctx, al, say) })
 }
 
-// ended turns what needed nothing to be done into an outcome, and says it.
-func ended(say func(string), do func() (outcome, error)) (outcome, error) {
+// settle turns what needed nothing to be done into an outcome, and says it.
+func settle(say func(string), do func() (outcome, error)) (outcome, error) {
 	o, err := do()
 	if why, ok := errors.AsType[settled](err); ok {
 		o, err = outcome{Kind: nothing, Text: string(why)}, nil

@@ -29,7 +29,7 @@ type remark struct {
 // remark has what became of a release said in a comment, if that is wanted and it is
 // something that a person should know.
 func (s *server) remark(ctx context.Context, w ledger.Work, r remark) error {
-	if s.config.Comment == "off" || r.Kind == nothing {
+	if s.config.Comment == "" || s.config.Comment == "off" || r.Kind == nothing {
 		return nil
 	}
 	r.Why, r.Text = s.redact(r.Why), s.redact(r.Text)

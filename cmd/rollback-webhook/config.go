@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 
 	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/notice"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/secret"
@@ -48,29 +52,41 @@ type config struct {
 	Reconcile       time.Duration    `env:"RECONCILE" default:"5m" placeholder:"TIME" help:"How often GitHub is asked for what nobody told; 0 for never."`
 	ReconcileWindow time.Duration    `env:"RECONCILE_WINDOW" default:"72h" placeholder:"TIME" help:"How long ago that may have happened; an Enterprise server delivers again for 168h."`
 	Grace           time.Duration    `env:"GRACE" default:"30s" placeholder:"TIME" help:"How long a run that is over may take to say how its release ended."`
-	CheckConfig     bool             `help:"Say whether the configuration is complete, and end."`
+	Config          string           `env:"CONFIG" placeholder:"FILE" help:"A YAML file with these settings, and with whom to notify. Flags win over variables, variables over the file."`
+	Metrics         string           `name:"metrics-listen" env:"METRICS_LISTEN" placeholder:"ADDRESS" help:"Where to answer /metrics; the same address as all else unless said."`
+	LogLevel        slog.Level       `env:"LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error."`
+	LogFormat       string           `env:"LOG_FORMAT" default:"json" enum:"json,text" placeholder:"FORMAT" help:"How: json or text."`
+	CheckConfig     bool             `help:"Say whether the configuration is complete and what was understood, and end."`
+	SendTest        bool             `help:"Notify everybody that this is a test, and end."`
+	Health          bool             `help:"Ask the server that runs here whether it is ready, and end with 0 if it is."`
 	Version         kong.VersionFlag `help:"Print the version of the program."`
 
 	tokens tokens
+	// destinations are who is notified.
+	destinations []notice.Destination
+	// origins say where each setting was read: flag, variable, file.
+	origins map[string]string
+	ways    ways
 }
 
-// tokens are secrets. They are read from variables; a flag would show them to
+// ways are how the APIs are reached; nil means the usual way.
+type ways struct{ github, cloudflare http.RoundTripper }
+
+// byGitHub is the way to GitHub for what wants one.
+func (w ways) byGitHub() http.RoundTripper {
+	if w.github == nil {
+		return http.DefaultTransport
+	}
+	return w.github
+}
+
+// tokens are secrets. They are read from variables or files; a flag would show them to
 // everybody who can list processes.
 type tokens struct {
 	secret, previous string // of the hook
 	github, api      string
 	keys             []string // that sign payloads
 	base             string   // of Cloudflare's API, where it is another
-}
-
-func readTokens(getenv func(string) string) tokens {
-	var keys []string
-	for _, name := range []string{"PAYLOAD_KEY", "PAYLOAD_KEY_PREVIOUS"} {
-		if key := getenv(name); key != "" {
-			keys = append(keys, key)
-		}
-	}
-	return tokens{keys: keys, secret: getenv("WEBHOOK_SECRET"), previous: getenv("WEBHOOK_SECRET_PREVIOUS"), github: getenv("GITHUB_TOKEN"), api: getenv("CLOUDFLARE_API_TOKEN"), base: getenv("CLOUDFLARE_API_BASE_URL")}
 }
 
 // check says everything that is missing or wrong.
@@ -95,6 +111,9 @@ func (c config) check() error {
 		_, err := path.Match(p, "")
 		want(err == nil && strings.Trim(p, "*?") != "", "--script %s: not a pattern, or one that fits everything", p)
 	}
+	want(address(c.Listen), "--listen %s: it is written host:port, such as 0.0.0.0:8080", c.Listen)
+	want(c.Metrics == "" || address(c.Metrics), "--metrics-listen %s: it is written host:port, such as 127.0.0.1:9090", c.Metrics)
+	want(c.Patience >= 0, "--patience %s: a time that is not negative", c.Patience)
 	app := c.App != 0 || c.Install != 0 || c.AppKey != ""
 	want(app || c.tokens.github != "", "there is no identity on GitHub: set GITHUB_TOKEN, or --app-id, --installation and --app-key")
 	want(!app || c.App != 0 && c.Install != 0 && c.AppKey != "", "an App needs all of GITHUB_APP_ID, GITHUB_INSTALLATION_ID and GITHUB_APP_KEY_FILE")
@@ -125,6 +144,13 @@ func (c config) checkReconcile() error {
 // longestWindow is shorter than the queue remembers what it did.
 const longestWindow = 13 * 24 * time.Hour
 
+// address tells whether a text is an address to listen on.
+func address(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	_, wrong := strconv.ParseUint(port, 10, 16)
+	return err == nil && wrong == nil
+}
+
 // rules are what a delivery may be about.
 func (c config) rules() alarm.Rules {
 	return alarm.Rules{Repositories: c.Repository, Environments: c.Environment, Scripts: c.Script, Hosts: c.Host, Creators: c.Creator, Keys: c.tokens.keys}
@@ -140,14 +166,21 @@ func (c config) secrets() []string {
 
 // redactor takes the server's secrets out of texts.
 func (c config) redactor() *secret.Redactor {
-	return secret.Store{}.Redactor(append([]string{c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api}, c.tokens.keys...)...)
+	hidden := append([]string{c.tokens.secret, c.tokens.previous, c.tokens.github, c.tokens.api}, append(passwordsIn(c.Database), c.tokens.keys...)...)
+	for _, d := range c.destinations {
+		hidden = append(hidden, d.URL, d.Secret)
+		if u, err := url.Parse(d.URL); err == nil && len(u.Path) > 16 { // a short one is a word
+			hidden = append(hidden, strings.Trim(u.Path, "/"))
+		}
+	}
+	return secret.Store{}.Redactor(hidden...)
 }
 
 // repository makes the client of a repository, as an App or with a token.
 func (c config) repository(name string) (*github.Client, error) {
-	o := github.Options{BaseURL: c.GitHubAPI, Token: c.tokens.github, Repository: name, UserAgent: userAgent}
+	o := github.Options{BaseURL: c.GitHubAPI, Token: c.tokens.github, Repository: name, UserAgent: userAgent, Transport: c.ways.github}
 	if c.App != 0 {
-		t, err := ghinstallation.NewKeyFromFile(http.DefaultTransport, c.App, c.Install, c.AppKey)
+		t, err := ghinstallation.NewKeyFromFile(c.ways.byGitHub(), c.App, c.Install, c.AppKey)
 		if err != nil {
 			return nil, fmt.Errorf("the App's key: %w", err)
 		}
@@ -159,7 +192,7 @@ func (c config) repository(name string) (*github.Client, error) {
 
 // app makes the client that signs as the App itself, for its own deliveries.
 func (c config) app() (*github.Client, error) {
-	t, err := ghinstallation.NewAppsTransportKeyFromFile(http.DefaultTransport, c.App, c.AppKey)
+	t, err := ghinstallation.NewAppsTransportKeyFromFile(c.ways.byGitHub(), c.App, c.AppKey)
 	if err != nil {
 		return nil, fmt.Errorf("the App's key: %w", err)
 	}
@@ -175,7 +208,7 @@ func (c config) account(id string) (*cloudflare.Client, error) {
 	if id == "" {
 		return nil, errors.New("no account is named: set CLOUDFLARE_ACCOUNT_ID")
 	}
-	return cloudflare.New(cloudflare.Options{BaseURL: c.tokens.base, Account: id, Token: c.tokens.api, UserAgent: userAgent}), nil
+	return cloudflare.New(cloudflare.Options{BaseURL: c.tokens.base, Account: id, Token: c.tokens.api, UserAgent: userAgent, Transport: c.ways.cloudflare}), nil
 }
 
 // prober makes the client that asks Workers.

@@ -13,7 +13,7 @@ import (
 
 func complete() config {
 	return config{
-		Repository: []string{"tminus/app"}, Script: []string{"tminus-*-production"}, Environment: []string{"production"},
+		Listen: "127.0.0.1:8080", Repository: []string{"tminus/app"}, Script: []string{"tminus-*-production"}, Environment: []string{"production"},
 		tokens: tokens{secret: "a secret of sixteen or more", github: "ghs_x", api: "cf"},
 	}
 }
@@ -38,6 +38,9 @@ func TestAConfigurationIsCompleteOrSaysWhatIsMissing(t *testing.T) {
 		{"no identity", func(c *config) { c.tokens.github = "" }, "no identity"},
 		{"half an App", func(c *config) { c.App = 1 }, "needs all of"},
 		{"an App's key that is not there", func(c *config) { c.App, c.Install, c.AppKey = 1, 2, "nowhere.pem" }, "GITHUB_APP_KEY_FILE"},
+		{"nowhere to listen", func(c *config) { c.Listen = "8080" }, "--listen 8080"},
+		{"no port for metrics", func(c *config) { c.Metrics = "127.0.0.1:http" }, "--metrics-listen"},
+		{"a time that has passed", func(c *config) { c.Patience = -1 }, "--patience"},
 		{"no Cloudflare token, and the workflow acts", func(c *config) { c.tokens.api, c.Executor, c.Workflow = "", "dispatch", "rollback.yml" }, ""},
 		{"a workflow that is no file's name", func(c *config) { c.Executor, c.Workflow = "dispatch", "Rollback" }, "--workflow"},
 		{"rounds back in time", func(c *config) { c.Reconcile = -1 }, "--reconcile"},

@@ -85,8 +85,8 @@ func (d *door) knock(event string, body []byte, signature string) (int, *hook.De
 	return res.StatusCode, &d.made[before]
 }
 
-// examples are GitHub's own example payloads by their events.
-func examples(t testing.TB) map[string][]json.RawMessage {
+// payloads are GitHub's own example payloads by their events.
+func payloads(t testing.TB) map[string][]json.RawMessage {
 	t.Helper()
 	path, err := contract.Fetch(context.Background(), contract.Examples, "api.github.com/index.json")
 	if err != nil {
@@ -113,7 +113,7 @@ func examples(t testing.TB) map[string][]json.RawMessage {
 func TestEveryExampleOfGitHubIsAnswered(t *testing.T) {
 	t.Parallel()
 	d, n := openDoor(t), 0
-	for event, all := range examples(t) {
+	for event, all := range payloads(t) {
 		for _, body := range all {
 			status, made := d.knock(event, body, "")
 			if status != http.StatusAccepted && status != http.StatusOK || made == nil || made.Reason == "" {
@@ -135,7 +135,7 @@ func TestEveryExampleOfGitHubIsAnswered(t *testing.T) {
 func failing(t testing.TB) map[string]any {
 	t.Helper()
 	var d map[string]any
-	if err := json.Unmarshal(examples(t)["deployment_status"][0], &d); err != nil {
+	if err := json.Unmarshal(payloads(t)["deployment_status"][0], &d); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := deployment.Payload{By: deployment.Mark, Manifest: release.Manifest{
@@ -217,7 +217,7 @@ func TestWhatIsForgedOrBrokenNeverBecomesWork(t *testing.T) {
 
 func FuzzDecide(f *testing.F) {
 	for _, event := range []string{"deployment_status", "check_run", "workflow_run", "ping"} {
-		for _, body := range examples(f)[event] {
+		for _, body := range payloads(f)[event] {
 			f.Add(event, []byte(body))
 		}
 	}

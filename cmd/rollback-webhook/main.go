@@ -16,59 +16,77 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/alecthomas/kong"
 )
 
 // version is the release of the program, set when it is built for one.
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	code := run(ctx, os.Args[1:], slog.New(slog.NewJSONHandler(os.Stderr, nil)), func(address string) {})
+	ctx, stop := stoppable()
+	code := run(ctx, os.Args[1:], nil, func(string) {})
 	stop()
 	os.Exit(code)
 }
 
-// run is the program. The listening address is handed to ready.
+// stoppable is a context that ends with the first signal to stop. The second ends the
+// program at once; what was under way is taken up again by the next.
+func stoppable() (context.Context, context.CancelFunc) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(1)
+	}()
+	return ctx, cancel
+}
+
+// run is the program. Without a log it makes the one that is configured. The listening
+// address is handed to ready.
 func run(ctx context.Context, args []string, log *slog.Logger, ready func(address string)) int {
-	var c config
-	k, err := kong.New(&c, kong.Name("rollback-webhook"), kong.Vars{"version": version}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Description("Takes a release back when its deployment on GitHub fails."))
+	c, err := configure(args, os.LookupEnv)
+	if c.Health && err == nil {
+		return c.health(ctx)
+	}
+	if c.origins != nil {
+		err = errors.Join(err, c.check())
+	}
 	if err != nil {
-		log.Error("the program is broken", "error", err.Error())
-		return 2
-	}
-	if _, err := k.Parse(args); err != nil {
-		fmt.Fprintf(os.Stderr, "rollback-webhook: %s\n", err)
-		return 2
-	}
-	c.tokens = readTokens(os.Getenv)
-	if err := c.check(); err != nil {
 		for _, one := range joined(err) {
-			fmt.Fprintf(os.Stderr, "rollback-webhook: %s\n", one)
+			fmt.Fprintf(os.Stderr, "rollback-webhook: %s\n", c.redactor().Redact(one.Error()))
 		}
 		return 2
 	}
-	if c.CheckConfig {
-		fmt.Println("the configuration is complete")
+	switch {
+	case c.CheckConfig || c.SendTest:
+		if c.CheckConfig {
+			c.show(os.Stdout)
+		}
+		if c.SendTest {
+			return c.sendTest(ctx, os.Stdout)
+		}
 		return 0
+	case log == nil:
+		log = c.logger(os.Stderr)
 	}
-	if err := serve(ctx, c, log, ready); err != nil {
+	if err := newServer(c, log).serve(ctx, ready); err != nil {
 		log.Error("stopped", "error", err.Error())
 		return 2
 	}
 	return 0
 }
 
-// joined are the parts of an error.
+// joined are the parts of an error, and their parts.
 func joined(err error) []error {
-	if all, ok := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err); ok {
-		return all.Unwrap()
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	var parts []error
+	for _, one := range all.Unwrap() {
+		parts = append(parts, joined(one)...)
+	}
+	return parts
 }

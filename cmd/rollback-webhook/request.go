@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/tminus/deploy-action/checks/card"
 	"github.com/tminus/deploy-action/checks/github"
@@ -55,20 +56,23 @@ func (s *server) requestWork(ctx context.Context, w ledger.Work, with json.RawMe
 	if err := json.Unmarshal(with, &r); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	o, err := s.actor.request(ctx, r, say)
-	s.actor.note(w, o, err)
-	if err == nil {
-		err = s.queue.Ledger.Note(ctx, r.By, r.Do, fmt.Sprintf("%s %s: %s", r.Repository, r.Environment, s.redact(o.Text)))
+	began := time.Now()
+	o, err := s.as(w).request(ctx, r, say)
+	if r.Do == card.RollBack {
+		s.meter.Rollback(r.Repository, r.Environment, ended(ctx, o, err), time.Since(began))
 	}
-	if err == nil {
-		err = s.remark(ctx, w, remark{Repository: r.Repository, Environment: r.Environment, SHA: o.SHA, Release: o.Release, Kind: o.Kind, To: o.To, Why: r.Reason, By: r.By, Text: o.Text})
+	if err != nil {
+		return cut(ctx, err)
 	}
-	return err
+	if err := s.queue.Ledger.Note(ctx, r.By, r.Do, fmt.Sprintf("%s %s: %s", r.Repository, r.Environment, s.redact(o.Text))); err != nil {
+		return err
+	}
+	return s.conclude(ctx, w, subject{Repository: r.Repository, Environment: r.Environment, By: r.By, Why: r.Reason}, o)
 }
 
 // request does what a person asks for, and gives how that ended.
 func (a *actor) request(ctx context.Context, r request, say func(string)) (outcome, error) {
-	return ended(say, func() (outcome, error) { return a.grant(ctx, r, say) })
+	return settle(say, func() (outcome, error) { return a.grant(ctx, r, say) })
 }
 
 func (a *actor) grant(ctx context.Context, r request, say func(string)) (outcome, error) {

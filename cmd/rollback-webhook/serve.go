@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
-	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/hook"
-	"github.com/tminus/deploy-action/checks/hook/ledger"
 	"github.com/tminus/deploy-action/checks/hook/queue"
+	"github.com/tminus/deploy-action/checks/meter"
+	"github.com/tminus/deploy-action/checks/notice"
 	"github.com/tminus/deploy-action/checks/patrol"
 )
 
@@ -28,37 +28,87 @@ type server struct {
 	queue  *queue.Queue
 	actor  *actor
 	patrol *patrol.Patrol
-	// opened is closed when all of the above is there: works begin before.
-	opened chan struct{}
+	meter  *meter.Meter
+	notify []*notice.Messenger
+	// opened is closed when works may begin: the queue begins with what was cut off
+	// before it is known here.
+	opened   chan struct{}
+	stopping atomic.Bool
+	// waits are those between tries; the queue's own if it is nil.
+	waits []time.Duration
+}
+
+func newServer(c config, log *slog.Logger) *server {
+	return &server{config: c, log: log, redact: c.redactor().Redact, opened: make(chan struct{})}
 }
 
 // serve runs the server until the context ends, and then ends what is under way.
-func serve(ctx context.Context, c config, log *slog.Logger, ready func(address string)) error {
-	s := &server{config: c, log: log, redact: c.redactor().Redact, opened: make(chan struct{})}
+func (s *server) serve(ctx context.Context, ready func(address string)) error {
 	handler, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", c.Listen)
+	servers, l, err := s.listen(handler)
 	if err != nil {
 		return errors.Join(err, s.queue.Stop(ctx))
 	}
-	listener := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	log.Info("listening", "address", l.Addr().String(), "repositories", c.Repository, "environments", c.Environment)
-	ready(l.Addr().String())
+	s.log.Info("listening", "address", l[0].Addr().String(), "repositories", s.config.Repository, "environments", s.config.Environment)
+	failed := make(chan error, len(servers))
+	for i, one := range servers {
+		go func() { failed <- one.Serve(l[i]) }()
+	}
 	stop := s.reconcile(ctx)
-	failed := make(chan error, 1)
-	go func() { failed <- listener.Serve(l) }()
+	ready(l[0].Addr().String())
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 		err = nil
+		s.log.Info("stopping", "within", draining.String())
 	}
 	stop()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), draining)
+	return errors.Join(err, s.drain(context.WithoutCancel(ctx), servers))
+}
+
+// drain ends what is under way. New deliveries are refused first, so that GitHub lists
+// them as failed, and whoever asks is told that the server is not ready.
+func (s *server) drain(ctx context.Context, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, draining)
 	defer cancel()
-	// New deliveries are refused first, so that GitHub lists them as failed.
-	return errors.Join(err, s.queue.Stop(end), listener.Shutdown(end))
+	s.stopping.Store(true)
+	for _, one := range servers {
+		one.SetKeepAlivesEnabled(false) // which closes the idle connections
+	}
+	err := s.queue.Stop(ctx)
+	for _, one := range servers {
+		err = errors.Join(err, one.Shutdown(ctx))
+	}
+	return err
+}
+
+// listen opens the addresses that are answered on: the server's, and that of the
+// metrics if they have their own.
+func (s *server) listen(handler http.Handler) ([]*http.Server, []net.Listener, error) {
+	var servers []*http.Server
+	var listeners []net.Listener
+	add := func(address string, h http.Handler) error {
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			listeners = append(listeners, l)
+			servers = append(servers, &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute})
+		}
+		return err
+	}
+	err := add(s.config.Listen, handler)
+	if err == nil && s.config.Metrics != "" {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", s.meter.Handler())
+		if err = add(s.config.Metrics, mux); err != nil {
+			err = errors.Join(err, listeners[0].Close())
+		} else {
+			s.log.Info("listening for metrics", "address", listeners[1].Addr().String())
+		}
+	}
+	return servers, listeners, err
 }
 
 // open opens the database, begins to work, and gives what answers.
@@ -67,11 +117,15 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.measure()
+	if err := s.messengers(); err != nil {
+		return nil, err
+	}
 	s.actor = &actor{
 		github: s.config.repository, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
 		patience: s.config.Patience, app: s.config.App, page: s.config.PublicURL,
 	}
-	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work}); err != nil {
+	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work, After: s.after, Waits: s.waits}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
 	}
 	s.patrol = s.patrolled()
@@ -83,7 +137,12 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.queue.Stop(ctx))
 	}
+	s.meter.Deliveries(receiver.Counts)
+	s.meter.Ledger(s.queue.Ledger.Stats)
 	mux := http.NewServeMux()
+	if s.config.Metrics == "" {
+		mux.Handle("GET /metrics", s.meter.Handler())
+	}
 	mux.Handle("/webhook", receiver)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -92,21 +151,15 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 
 // trades are the works that the server does.
 func (s *server) trades() trades {
-	return trades{"take-back": s.takeBackWork, "died": s.diedWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork}
-}
-
-// work does a work, once the server is whole: the queue begins before that.
-func (s *server) work(ctx context.Context, w ledger.Work, say func(string)) error {
-	select {
-	case <-s.opened:
-		return s.trades().work(ctx, w, say)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return trades{"take-back": s.takeBackWork, "died": s.diedWork, "request": s.requestWork, "card": s.cardWork, "comment": s.commentWork, "tell": s.tellWork}
 }
 
 // ready answers whether deliveries can be recorded.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() {
+		http.Error(w, "the server is stopping", http.StatusServiceUnavailable)
+		return
+	}
 	if err := s.queue.Ledger.Ready(r.Context()); err != nil {
 		http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
 		return
@@ -131,25 +184,4 @@ func (s *server) decide(d hook.Delivery) hook.Decision {
 		return hook.Ignore("the alarm cannot be written down: %s", err)
 	}
 	return decision
-}
-
-// takeBackWork takes back the release of an alarm.
-func (s *server) takeBackWork(ctx context.Context, w ledger.Work, with json.RawMessage, say func(string)) error {
-	var al alarm.Alarm
-	if err := json.Unmarshal(with, &al); err != nil {
-		return fmt.Errorf("the record of the work cannot be read: %w", err)
-	}
-	o, err := s.actor.act(ctx, al, say)
-	s.actor.note(w, o, err)
-	if err == nil {
-		err = s.remark(ctx, w, remark{Repository: al.Repository, Environment: al.Environment, SHA: al.SHA, Release: al.Payload.Release, Kind: o.Kind, To: o.To, Why: al.Words, By: itself, Text: o.Text})
-	}
-	return err
-}
-
-// note logs how a work ended that needed somebody to look at an environment.
-func (a *actor) note(w ledger.Work, o outcome, err error) {
-	if err == nil {
-		a.log.Info("outcome", "delivery", w.Delivery, "work", w.ID, "kind", o.Kind, "to", o.To, "text", a.redact(o.Text))
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,6 +26,7 @@ const (
 )
 
 // guard starts the server beside a repository and the account, with its log in a file.
+// More are flags, and variables as NAME=value.
 func (w *world) guard(h *hub, binary, database, log string, more ...string) (*guard, error) {
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -35,8 +37,17 @@ func (w *world) guard(h *hub, binary, database, log string, more ...string) (*gu
 	for _, value := range w.resolve() {
 		args = append(args, "--resolve", value)
 	}
-	g := &guard{cmd: exec.Command(binary, append(args, more...)...), log: log}
+	var variables []string
+	for _, one := range more {
+		if name, _, ok := strings.Cut(one, "="); ok && name == strings.ToUpper(name) {
+			variables = append(variables, one)
+			continue
+		}
+		args = append(args, one)
+	}
+	g := &guard{cmd: exec.Command(binary, args...), log: log}
 	g.cmd.Env = append(w.env(), "WEBHOOK_SECRET="+hookSecret, "PAYLOAD_KEY="+payloadKey, "GITHUB_TOKEN="+h.token, "GITHUB_API_URL="+h.url)
+	g.cmd.Env = append(g.cmd.Env, variables...)
 	g.cmd.Stderr = file
 	if err := g.cmd.Start(); err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ type serveFlags struct {
 
 type benchFlags struct {
 	commonFlags
-	What string `arg:"" enum:"deploy,rollback,github,rescue" default:"deploy" help:"deploy and rollback: against wrangler's in the runbook's loop; github: what it costs to be seen there; rescue: how long the webhook server takes."`
+	What string `arg:"" enum:"deploy,rollback,github,rescue,webhook" default:"deploy" help:"deploy and rollback: against wrangler's in the runbook's loop; github: what it costs to be seen there; rescue: how long the webhook server takes; webhook: its deliveries, against two other servers."`
 }
 
 func main() {
@@ -64,7 +64,7 @@ func main() {
 	case "webhook":
 		err = webhookStory(ctx, f.Webhook)
 	case "bench", "bench <what>":
-		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub, "rescue": benchRescue}[f.Bench.What](ctx, f.Bench)
+		err = map[string]func(context.Context, benchFlags) error{"deploy": bench, "rollback": benchRollback, "github": benchGitHub, "rescue": benchRescue, "webhook": benchWebhook}[f.Bench.What](ctx, f.Bench)
 	default:
 		err = story(ctx, f.Run)
 	}

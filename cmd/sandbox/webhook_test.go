@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +37,8 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	}
 	good := s.servingIn("production")
 	database := filepath.Join(t.TempDir(), "server.db")
-	g := s.guarded(binary, database)
+	told, address := heard(t)
+	g := s.guarded(binary, database, "SLACK_WEBHOOK_URL="+address)
 	if res, err := http.Get("http://" + g.address + "/readyz"); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("not ready: %v", err)
 	}
@@ -56,8 +60,11 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	s.tellAgain(g, hook)
 	_ = g.cmd.Process.Kill()
 	_ = g.cmd.Wait()
-	g = s.guarded(binary, database)
+	g = s.guarded(binary, database, "SLACK_WEBHOOK_URL="+address)
 	time.Sleep(2 * time.Second)
+	if got := told(); len(got) != 1 || !strings.HasPrefix(got[0], "*production of "+s.hub.FullName()+" was rolled back*\nRelease ") || !strings.Contains(got[0], " serves again: 1 put back") {
+		t.Errorf("people were told %q", got)
+	}
 	if n := len(s.hub.Deployments("production")); n != 3 {
 		t.Errorf("%d deployments to production, not three", n)
 	}
@@ -67,11 +74,33 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	if err := g.cmd.Wait(); err != nil {
 		t.Errorf("the server ended with %v\n%s", err, read(t, g.log))
 	}
+	for line := range g.lines() {
+		if line["msg"] == "did" && (line["delivery"] == nil || line["work"] == nil) {
+			t.Errorf("nobody knows what it is about: %v", line)
+		}
+	}
 	for _, secret := range append([]string{hookSecret, s.hub.token, s.token}, s.secrets["JWT_SECRET"]) {
 		if strings.Contains(read(t, g.log), secret) {
 			t.Error("a secret is in the log")
 		}
 	}
+}
+
+// heard takes messages as Slack does, and gives what they say.
+func heard(t *testing.T) (said func() []string, address string) {
+	var mu sync.Mutex
+	var all []string
+	slack := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m struct{ Text string }
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, m.Text)
+	}))
+	t.Cleanup(slack.Close)
+	return func() []string { mu.Lock(); defer mu.Unlock(); return slices.Clone(all) }, slack.URL
 }
 
 // commitConfiguration has the repository hold what the project's configuration says.

@@ -43,24 +43,38 @@ func (l *Ledger) Audit(ctx context.Context, limit int, before int64) ([]Noted, e
 	return all, err
 }
 
-// Prune forgets deliveries and works that ended longer ago than they are kept. What
-// waits, runs or is a dead letter stays, with the deliveries that told of it.
+// atATime is how much is forgotten in one transaction: deliveries wait for it.
+const atATime = 500
+
+// Prune forgets deliveries and works that ended longer ago than they are kept, and says
+// how many deliveries. What waits, runs or is a dead letter that nobody has dismissed
+// stays, with the deliveries that told of it.
 func (l *Ledger) Prune(ctx context.Context, before time.Time) (int64, error) {
-	var forgotten int64
-	err := l.Write(ctx, func(tx Tx) error {
-		ms := before.UnixMilli()
-		for _, query := range []string{
-			"DELETE FROM hook_steps WHERE work IN (SELECT id FROM hook_works WHERE state = 'done' AND ended_at < $1)",
-			"DELETE FROM hook_works WHERE state = 'done' AND ended_at < $1",
-			"DELETE FROM hook_deliveries WHERE received_at < $1 AND NOT EXISTS (SELECT 1 FROM hook_works w WHERE w.id = hook_deliveries.work AND w.state <> 'done')",
-		} {
-			n, err := tx.exec(ctx, query, ms)
-			if err != nil {
-				return fmt.Errorf("prune: %w", err)
+	works, err := l.forget(ctx, "hook_works", "state IN ('done', 'dismissed') AND ended_at < $1", before, "DELETE FROM hook_steps WHERE work IN ")
+	if err != nil {
+		return works, err
+	}
+	return l.forget(ctx, "hook_deliveries",
+		"received_at < $1 AND NOT EXISTS (SELECT 1 FROM hook_works w WHERE w.id = hook_deliveries.work AND w.state NOT IN ('done', 'dismissed'))", before, "DELETE FROM hook_payloads WHERE delivery IN ")
+}
+
+// forget takes old rows from a table, and first what belongs to them.
+func (l *Ledger) forget(ctx context.Context, table, old string, before time.Time, belongings string) (int64, error) {
+	them := "(SELECT id FROM " + table + " WHERE " + old + " ORDER BY id LIMIT $2)"
+	for all := int64(0); ; {
+		var n int64
+		err := l.Write(ctx, func(tx Tx) error {
+			_, err := tx.exec(ctx, belongings+them, before.UnixMilli(), atATime)
+			if err == nil {
+				n, err = tx.exec(ctx, "DELETE FROM "+table+" WHERE id IN "+them, before.UnixMilli(), atATime)
 			}
-			forgotten = n
+			return err
+		})
+		if err != nil {
+			return all, fmt.Errorf("prune: %w", err)
 		}
-		return nil
-	})
-	return forgotten, err
+		if all += n; n < atATime {
+			return all, nil
+		}
+	}
 }

@@ -6,6 +6,7 @@
 // it, and ends by itself when that server is gone. Times in the database are
 // milliseconds of the database's own clock, so that servers need not agree on one.
 //
-// The room knows neither HTTP nor the queue's library: its neighbour queue adds jobs
-// to the same transaction through [Tx]. Deliveries come from hook.
+// A work that was recorded is all there is of a job: whoever asks [Ledger.Due] learns
+// which lanes have something to do. Its neighbour queue does, and begins them.
+// Deliveries come from hook; the room does not know HTTP.
 package ledger

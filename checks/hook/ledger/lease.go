@@ -23,7 +23,7 @@ func (l *Ledger) Renew(ctx context.Context, lane, owner string, lasts time.Durat
 // so and the lease is still the owner's.
 func (l *Ledger) Release(ctx context.Context, lane, owner string) (kept bool, err error) {
 	n, err := l.do.exec(ctx, l.at(`DELETE FROM hook_leases WHERE lane = $1 AND owner = $2
-		AND NOT EXISTS (SELECT 1 FROM hook_works WHERE lane = $1 AND state = 'queued' AND due_at <= {now})`), lane, owner)
+		AND NOT EXISTS (SELECT 1 FROM hook_works WHERE ended_at = 0 AND lane = $1 AND state = 'queued' AND due_at <= {now})`), lane, owner)
 	if err != nil || n == 1 {
 		return false, err
 	}
@@ -37,13 +37,8 @@ func (l *Ledger) Drop(ctx context.Context, lane, owner string) error {
 	return err
 }
 
-// Forget makes an end of what servers left that are known to be gone: their leases,
-// and the queue's jobs that look like running. Source: with river v0.43.0 such a job
-// would wait for a rescue of up to 30 s at best.
-func (l *Ledger) Forget(ctx context.Context, tx Tx) error {
-	if _, err := tx.exec(ctx, "DELETE FROM hook_leases"); err != nil {
-		return err
-	}
-	_, err := tx.exec(ctx, "UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0) WHERE state = 'running'")
+// Forget ends the leases of servers that are known to be gone.
+func (l *Ledger) Forget(ctx context.Context) error {
+	_, err := l.do.exec(ctx, "DELETE FROM hook_leases")
 	return err
 }

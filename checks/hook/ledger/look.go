@@ -16,7 +16,6 @@ type Entry struct {
 	Reason      string
 	Work        int64 // zero without one
 	State       State // of the work
-	Job         int64 // the queue's number of the job that begins the work
 }
 
 // Place is where to go on reading deliveries: before the one it names. The zero
@@ -33,14 +32,14 @@ func (l *Ledger) Deliveries(ctx context.Context, limit int, before Place) ([]Ent
 		ms = before.Received.UnixMilli()
 	}
 	var all []Entry
-	err := l.read.each(ctx, `SELECT d.guid, d.event, d.action, d.repository, d.environment, d.hook, d.received_at, d.attempts, d.decision, d.reason, d.work, COALESCE(w.state, ''), COALESCE(w.job, 0)
+	err := l.read.each(ctx, `SELECT d.guid, d.event, d.action, d.repository, d.environment, d.hook, d.received_at, d.attempts, d.decision, d.reason, d.work, COALESCE(w.state, '')
 		FROM hook_deliveries d LEFT JOIN hook_works w ON w.id = d.work
 		WHERE d.received_at < $1 OR d.received_at = $1 AND d.guid < $2
 		ORDER BY d.received_at DESC, d.guid DESC LIMIT $3`, []any{ms, before.GUID, limit}, func(scan func(...any) error) error {
 		var e Entry
 		var ms int64
 		var decision, state string
-		err := scan(&e.GUID, &e.Event, &e.Action, &e.Repository, &e.Environment, &e.Hook, &ms, &e.Attempts, &decision, &e.Reason, &e.Work, &state, &e.Job)
+		err := scan(&e.GUID, &e.Event, &e.Action, &e.Repository, &e.Environment, &e.Hook, &ms, &e.Attempts, &decision, &e.Reason, &e.Work, &state)
 		e.Received, e.Decision, e.State = moment(ms), hook.Outcome(decision), State(state)
 		all = append(all, e)
 		return err
@@ -50,16 +49,17 @@ func (l *Ledger) Deliveries(ctx context.Context, limit int, before Place) ([]Ent
 
 // Payload is a delivery's JSON as it was received, nil if the delivery is not known.
 func (l *Ledger) Payload(ctx context.Context, guid string) ([]byte, error) {
-	return one[[]byte](ctx, l.read, "SELECT payload FROM hook_deliveries WHERE guid = $1", guid)
+	return one[[]byte](ctx, l.read, "SELECT p.payload FROM hook_payloads p JOIN hook_deliveries d ON d.id = p.delivery WHERE d.guid = $1", guid)
 }
 
 // Filter says which works are meant; what is empty does not matter.
 type Filter struct {
-	State State
-	Lane  string
-	Key   string
-	ID    int64
-	Limit int // 100 if it is zero
+	State                   State
+	Lane                    string
+	Key                     string
+	Repository, Environment string
+	ID                      int64
+	Limit                   int // 100 if it is zero
 }
 
 // Works are works, newest first.
@@ -72,14 +72,10 @@ func (l *Ledger) Works(ctx context.Context, f Filter) ([]Work, error) {
 		args = append(args, value)
 		query += " AND " + column + " = $" + string(rune('0'+len(args)))
 	}
-	if f.State != "" {
-		where("state", string(f.State))
-	}
-	if f.Lane != "" {
-		where("lane", f.Lane)
-	}
-	if f.Key != "" {
-		where("key", f.Key)
+	for _, text := range [][2]string{{"state", string(f.State)}, {"lane", f.Lane}, {"key", f.Key}, {"repository", f.Repository}, {"environment", f.Environment}} {
+		if text[1] != "" {
+			where(text[0], text[1])
+		}
 	}
 	if f.ID != 0 {
 		where("id", f.ID)
@@ -93,6 +89,15 @@ func (l *Ledger) Works(ctx context.Context, f Filter) ([]Work, error) {
 		return err
 	})
 	return all, err
+}
+
+// Known is the work of a key, if it is known.
+func (l *Ledger) Known(ctx context.Context, key string) (Work, bool, error) {
+	found, err := l.Works(ctx, Filter{Key: key, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return Work{}, false, err
+	}
+	return found[0], true, nil
 }
 
 // Step is something that a run said.

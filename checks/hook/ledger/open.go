@@ -2,20 +2,13 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Ledger is an open database. It may be used from several goroutines.
 type Ledger struct {
-	// Pool is set for Postgres, File for SQLite: for a queue in the same database.
-	Pool *pgxpool.Pool
-	File *sql.DB
 	// Alone: no other server has the file open, so whatever looks like running work
 	// was cut off. Never known of Postgres.
 	Alone bool
@@ -26,6 +19,8 @@ type Ledger struct {
 	now   string
 	lock  func(context.Context, func() error) error
 	close []func() error
+	// id is how a column is made that the database numbers, key one that it does not.
+	id, key string
 }
 
 // statements are what a connection does.
@@ -34,11 +29,13 @@ type statements struct {
 	each func(ctx context.Context, query string, args []any, row func(scan func(...any) error) error) error
 }
 
-// Tx is an open transaction. SQL or PGX is set, after the database.
-type Tx struct {
-	statements
-	SQL *sql.Tx
-	PGX pgx.Tx
+// Tx is an open transaction.
+type Tx struct{ statements }
+
+// Do does a statement of somebody who keeps things of his own in the same database, and
+// tells how many rows it changed. Arguments are written $1.
+func (tx Tx) Do(ctx context.Context, query string, args ...any) (int64, error) {
+	return tx.exec(ctx, query, args...)
 }
 
 // Open opens a database and makes its tables: a URL that begins with postgres:// or

@@ -8,11 +8,11 @@ import (
 	"github.com/tminus/deploy-action/checks/hook"
 )
 
-// Job is a work that needs somebody to begin it.
+// Job is a work that needs somebody to begin it, and the lane on which it waits.
 type Job struct {
-	Work int64
-	Key  string
-	GUID string
+	Work      int64
+	Key, Lane string
+	GUID      string
 }
 
 // errRaced says that another server recorded the same delivery at the same moment.
@@ -37,12 +37,16 @@ func (l *Ledger) Record(ctx context.Context, tx Tx, d hook.Delivery, c hook.Deci
 	if err != nil {
 		return hook.Receipt{}, nil, err
 	}
-	// Written once and whole: a payload would be written again with every change.
-	n, err := tx.exec(ctx, `INSERT INTO hook_deliveries (guid, event, action, repository, environment, hook, received_at, attempts, decision, reason, work, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11) ON CONFLICT (guid) DO NOTHING`,
-		d.GUID, d.Event, d.Action, d.Repository, c.Environment, d.Hook, d.Received.UnixMilli(), string(receipt.Outcome), receipt.Reason, receipt.Work, d.Payload)
+	// Without RETURNING, for which SQLite would keep a copy of every page it changes.
+	n, err := tx.exec(ctx, `INSERT INTO hook_deliveries (guid, event, action, repository, environment, hook, received_at, attempts, decision, reason, work)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10) ON CONFLICT (guid) DO NOTHING`,
+		d.GUID, d.Event, d.Action, d.Repository, c.Environment, d.Hook, d.Received.UnixMilli(), string(receipt.Outcome), receipt.Reason, receipt.Work)
 	if err == nil && n == 0 {
 		err = errRaced
+	}
+	if err == nil {
+		// Beside it, or it would be written again with every change.
+		_, err = tx.exec(ctx, "INSERT INTO hook_payloads (delivery, payload) VALUES ((SELECT id FROM hook_deliveries WHERE guid = $1), $2)", d.GUID, d.Payload)
 	}
 	if err != nil {
 		return hook.Receipt{}, nil, fmt.Errorf("record delivery: %w", err)
@@ -95,17 +99,21 @@ func (l *Ledger) Order(ctx context.Context, tx Tx, d hook.Delivery, c hook.Decis
 	if len(o.Args) == 0 {
 		o.Args = []byte("null")
 	}
-	id, err := one[int64](ctx, tx.statements, l.at(`INSERT INTO hook_works (key, lane, guid, repository, environment, reason, args, state, owner, job, runs, tries, cuts, error, created_at, due_at, begun_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', '', 0, 0, 0, 0, '', {now}, {now}, 0, 0)
-		ON CONFLICT (key) DO NOTHING RETURNING id`),
+	n, err := tx.exec(ctx, l.at(`INSERT INTO hook_works (key, lane, guid, repository, environment, reason, args, state, owner, runs, tries, cuts, error, created_at, due_at, begun_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', '', 0, 0, 0, '', {now}, {now}, 0, 0)
+		ON CONFLICT (key) DO NOTHING`),
 		o.Key, o.Lane, d.GUID, d.Repository, c.Environment, c.Reason, string(o.Args))
 	if err != nil {
 		return hook.Receipt{}, nil, fmt.Errorf("record work: %w", err)
 	}
-	if id == 0 {
+	if n == 0 {
 		return l.join(ctx, tx, o.Key)
 	}
-	return hook.Receipt{Outcome: hook.Queued, Reason: c.Reason, Work: id}, &Job{Work: id, Key: o.Key, GUID: d.GUID}, nil
+	id, err := one[int64](ctx, tx.statements, "SELECT id FROM hook_works WHERE key = $1", o.Key)
+	if err != nil {
+		return hook.Receipt{}, nil, fmt.Errorf("record work: %w", err)
+	}
+	return hook.Receipt{Outcome: hook.Queued, Reason: c.Reason, Work: id}, &Job{Work: id, Key: o.Key, Lane: o.Lane, GUID: d.GUID}, nil
 }
 
 // join finds the work that was told before under the same key.
@@ -126,14 +134,15 @@ func (l *Ledger) join(ctx context.Context, tx Tx, key string) (hook.Receipt, *Jo
 	return hook.Receipt{Outcome: hook.Joined, Reason: "delivery " + guid + " told of the same work", Work: id}, nil, nil
 }
 
-// Redrive makes a dead letter a work that waits again. It gives no job when the work
-// is no dead letter.
+// Redrive makes a dead letter a work that waits again, also one that was dismissed. It
+// gives no job when the work is no dead letter.
 func (l *Ledger) Redrive(ctx context.Context, tx Tx, work int64) (*Job, error) {
 	var job *Job
-	err := tx.each(ctx, l.at("UPDATE hook_works SET state = 'queued', tries = 0, cuts = 0, owner = '', due_at = {now}, ended_at = 0 WHERE id = $1 AND state = 'dead' RETURNING key, guid"),
+	err := tx.each(ctx, l.at(`UPDATE hook_works SET state = 'queued', tries = 0, cuts = 0, owner = '', due_at = {now}, ended_at = 0
+		WHERE id = $1 AND state IN ('dead', 'dismissed') RETURNING key, lane, guid`),
 		[]any{work}, func(scan func(...any) error) error {
 			job = &Job{Work: work}
-			return scan(&job.Key, &job.GUID)
+			return scan(&job.Key, &job.Lane, &job.GUID)
 		})
 	if err != nil {
 		return nil, fmt.Errorf("redrive work %d: %w", work, err)
@@ -141,8 +150,17 @@ func (l *Ledger) Redrive(ctx context.Context, tx Tx, work int64) (*Job, error) {
 	return job, nil
 }
 
-// Queued notes which job of the queue begins a work.
-func (l *Ledger) Queued(ctx context.Context, tx Tx, work, job int64) error {
-	_, err := tx.exec(ctx, "UPDATE hook_works SET job = $2 WHERE id = $1", work, job)
-	return err
+// Dismiss makes a dead letter one that nobody has to look at any more. It gives no job
+// when the work is no dead letter.
+func (l *Ledger) Dismiss(ctx context.Context, tx Tx, work int64) (*Job, error) {
+	var job *Job
+	err := tx.each(ctx, l.at("UPDATE hook_works SET state = 'dismissed', ended_at = {now} WHERE id = $1 AND state = 'dead' RETURNING key, lane, guid"),
+		[]any{work}, func(scan func(...any) error) error {
+			job = &Job{Work: work}
+			return scan(&job.Key, &job.Lane, &job.GUID)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("dismiss work %d: %w", work, err)
+	}
+	return job, nil
 }

@@ -19,6 +19,8 @@ const (
 	Running State = "running"
 	Done    State = "done"
 	Dead    State = "dead" // it failed as often as it may, and is kept
+	// Dismissed is a dead letter that somebody has seen and nobody has to look at.
+	Dismissed State = "dismissed"
 )
 
 // Work is one piece of work and how far it is.
@@ -55,16 +57,16 @@ func moment(ms int64) time.Time {
 }
 
 // Next begins the lane's oldest work that another owner of the lane left running, or
-// that is due. False: there is none, or the lease is not the owner's.
-func (l *Ledger) Next(ctx context.Context, lane, owner string) (Work, bool, error) {
+// that is due. Without an ID: there is none, or the lease is not the owner's.
+func (l *Ledger) Next(ctx context.Context, lane, owner string) (Work, error) {
 	var w Work
 	err := l.do.each(ctx, l.at(`UPDATE hook_works SET state = 'running', owner = $2, runs = runs + 1, begun_at = {now},
 			cuts = cuts + CASE WHEN state = 'running' THEN 1 ELSE 0 END
-		WHERE id = COALESCE((SELECT id FROM hook_works WHERE lane = $1 AND state = 'running' ORDER BY id LIMIT 1),
-			(SELECT id FROM hook_works WHERE lane = $1 AND state = 'queued' AND due_at <= {now} ORDER BY id LIMIT 1))
+		WHERE id = COALESCE((SELECT id FROM hook_works WHERE ended_at = 0 AND lane = $1 AND state = 'running' ORDER BY id LIMIT 1),
+			(SELECT id FROM hook_works WHERE ended_at = 0 AND lane = $1 AND state = 'queued' AND due_at <= {now} ORDER BY id LIMIT 1))
 		AND EXISTS (SELECT 1 FROM hook_leases WHERE lane = $1 AND owner = $2 AND until > {now})
 		RETURNING `+works), []any{lane, owner}, w.from)
-	return w, w.ID != 0, err
+	return w, err
 }
 
 // end writes down how a run ended, if the work is still its owner's.
@@ -99,53 +101,25 @@ func (l *Ledger) HandBack(ctx context.Context, work int64, owner string) error {
 	return l.end(ctx, work, owner, "state = 'queued', due_at = {now}")
 }
 
-// Wait tells how long a work must wait until it is due, and whether it is over.
-func (l *Ledger) Wait(ctx context.Context, work int64) (wait time.Duration, over bool, err error) {
-	var state string
-	var ms int64
-	err = l.do.each(ctx, l.at("SELECT state, due_at - {now} FROM hook_works WHERE id = $1"), []any{work}, func(scan func(...any) error) error { return scan(&state, &ms) })
-	return max(time.Duration(ms)*time.Millisecond, 0), state != string(Waiting) && state != string(Running), err
-}
-
 // Say writes down a step of a run.
 func (l *Ledger) Say(ctx context.Context, work int64, run int, step string) (time.Time, error) {
 	at, err := one[int64](ctx, l.do, l.at("INSERT INTO hook_steps (work, run, at, step) VALUES ($1, $2, {now}, $3) RETURNING at"), work, run, text(step))
 	return moment(at), err
 }
 
-// Stranded gives works that nobody would begin: left running by a server that is
-// gone, or due for longer than patience with no job to begin them. Each is given to
-// one caller, who adds its job to the transaction. All says that no other server
-// lives: then every work is given that looks like running, and every one that is due
-// and whose job waits for the queue's leader.
-func (l *Ledger) Stranded(ctx context.Context, tx Tx, patience time.Duration, all bool) ([]Job, error) {
-	type found struct {
-		Job
-		was int64
-	}
-	var candidates []found
-	waiting := "AND (j.id IS NULL OR j.state NOT IN ('available', 'scheduled', 'retryable', 'pending'))"
-	if all {
-		waiting = "AND (w.state = 'running' OR j.id IS NULL OR j.state <> 'available')"
-	}
-	err := tx.each(ctx, l.at(`SELECT w.id, w.key, w.guid, w.job FROM hook_works w LEFT JOIN river_job j ON j.id = w.job
-		WHERE (w.state = 'running' OR w.state = 'queued' AND w.due_at <= {now} - $1)
-		AND NOT EXISTS (SELECT 1 FROM hook_leases l WHERE l.lane = w.lane AND l.until > {now}) `+waiting+` ORDER BY w.id LIMIT 1000`),
-		[]any{patience.Milliseconds()}, func(scan func(...any) error) error {
-			var f found
-			err := scan(&f.Work, &f.Key, &f.GUID, &f.was)
-			candidates = append(candidates, f)
-			return err
-		})
-	var jobs []Job
-	for _, f := range candidates {
-		n, mine := tx.exec(ctx, "UPDATE hook_works SET job = 0 WHERE id = $1 AND job = $2", f.Work, f.was)
-		if mine != nil {
-			return nil, mine
-		}
-		if n == 1 {
-			jobs = append(jobs, f.Job)
-		}
-	}
-	return jobs, err
+// Due gives lanes that nobody works on and that have a work to begin: one that is due,
+// or that was left running by a server that is gone. The lane whose work has waited
+// longest comes first.
+func (l *Ledger) Due(ctx context.Context, most int) ([]string, error) {
+	var lanes []string
+	err := l.read.each(ctx, l.at(`SELECT w.lane FROM hook_works w
+		WHERE w.ended_at = 0 AND (w.state = 'running' OR w.due_at <= {now})
+		AND NOT EXISTS (SELECT 1 FROM hook_leases l WHERE l.lane = w.lane AND l.until > {now})
+		GROUP BY w.lane ORDER BY min(w.due_at), w.lane LIMIT $1`), []any{most}, func(scan func(...any) error) error {
+		var lane string
+		err := scan(&lane)
+		lanes = append(lanes, lane)
+		return err
+	})
+	return lanes, err
 }

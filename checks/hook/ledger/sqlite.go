@@ -3,42 +3,38 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
-// What every connection to a file is told. The write lock is taken when a
-// transaction begins, or two that read first would fail instead of waiting. Only
-// [Ledger.Write] waits for the disk: what else is forgotten when the power fails, that
-// a work was done, is done again.
+// What every connection to a file is told. The one that writes copies the log into the
+// file only when the log has grown to 256 MB because nobody found the time before:
+// deliveries wait for that.
 const (
-	writing = "_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	writing = "_pragma=page_size(8192)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=wal_autocheckpoint(32768)&_pragma=journal_size_limit(16777216)"
 	reading = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
 	readers = 4
 )
 
-// querier is what a database and a transaction of database/sql have in common.
-type querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func plain(q querier) statements {
+// plain does statements on a database as they come.
+func plain(db *sql.DB) statements {
 	return statements{
 		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
-			r, err := q.ExecContext(ctx, query, args...)
+			r, err := db.ExecContext(ctx, query, args...)
 			if err != nil {
 				return 0, err
 			}
 			return r.RowsAffected()
 		},
 		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
-			r, err := q.QueryContext(ctx, query, args...)
+			r, err := db.QueryContext(ctx, query, args...)
 			if err != nil {
 				return err
 			}
@@ -47,22 +43,187 @@ func plain(q querier) statements {
 	}
 }
 
-// inTurn has statements wait for each other before they wait for the connection, so
-// that of many lanes only one is ahead of a delivery.
-func inTurn(s statements) statements {
-	var turn sync.Mutex
+// writer is the one connection that writes to a file. To read a statement takes longer
+// than to do it, so each is read once.
+type writer struct {
+	// Deliveries wait for the connection only, everything else first for its turn: of
+	// many lanes, one at most is ahead of a delivery.
+	connection, turn sync.Mutex
+
+	on    *sql.Conn
+	known map[string]*sql.Stmt
+	full  bool // every transaction waits for the disk
+	// wrote counts what was written, and recorded the transactions that waited for the
+	// disk.
+	wrote, recorded atomic.Int64
+	busy            atomic.Int64 // until when works stand back, in Unix nanoseconds
+}
+
+// statement is used by whoever has the connection.
+func (w *writer) statement(query string) (*sql.Stmt, error) {
+	if s := w.known[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.on.PrepareContext(context.Background(), query)
+	if err == nil {
+		w.known[query] = s
+	}
+	return s, err
+}
+
+// held are statements for whoever has the connection. That a context ends is seen
+// between them: to watch it during each costs a goroutine, and none takes long.
+func (w *writer) held() statements {
 	return statements{
 		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
-			turn.Lock()
-			defer turn.Unlock()
-			return s.exec(ctx, query, args...)
+			s, err := w.statement(query)
+			if err != nil || ctx.Err() != nil {
+				return 0, first(err, ctx.Err())
+			}
+			r, err := s.ExecContext(context.WithoutCancel(ctx), args...)
+			if err != nil {
+				return 0, err
+			}
+			return r.RowsAffected()
 		},
 		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
-			turn.Lock()
-			defer turn.Unlock()
-			return s.each(ctx, query, args, row)
+			s, err := w.statement(query)
+			if err != nil || ctx.Err() != nil {
+				return first(err, ctx.Err())
+			}
+			r, err := s.QueryContext(context.WithoutCancel(ctx), args...)
+			if err != nil {
+				return err
+			}
+			return walk(r, func() { _ = r.Close() }, row)
 		},
 	}
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone are statements that are transactions of their own, and do not wait for the
+// disk: what is forgotten when the power fails, that a work was done, is done again.
+func (w *writer) alone() statements {
+	held := w.held()
+	return statements{
+		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
+			defer w.queue()()
+			if err := w.wait(ctx, false); err != nil {
+				return 0, err
+			}
+			return held.exec(ctx, query, args...)
+		},
+		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
+			defer w.queue()()
+			if err := w.wait(ctx, false); err != nil {
+				return err
+			}
+			return held.each(ctx, query, args, row)
+		},
+	}
+}
+
+// While deliveries come, what else is written stands back for a moment each time: a
+// delivery must be on the disk within seconds, works have minutes.
+const (
+	moments = 20 * time.Millisecond // after a delivery, for which more are expected
+	back    = 10 * time.Millisecond
+)
+
+// queue waits for the turn and the connection, and gives what ends both.
+func (w *writer) queue() func() {
+	w.wrote.Add(1)
+	w.turn.Lock()
+	if time.Now().UnixNano() < w.busy.Load() {
+		time.Sleep(back)
+	}
+	w.connection.Lock()
+	return func() { w.connection.Unlock(); w.turn.Unlock() }
+}
+
+// wait says whether what comes next waits for the disk.
+func (w *writer) wait(ctx context.Context, full bool) error {
+	if w.full == full {
+		return nil
+	}
+	query := map[bool]string{true: "PRAGMA synchronous = FULL", false: "PRAGMA synchronous = NORMAL"}[full]
+	_, err := w.on.ExecContext(context.WithoutCancel(ctx), query)
+	if err == nil {
+		w.full = full
+	}
+	return err
+}
+
+// durably does a transaction that is on the disk when it returns. The write lock is
+// taken when it begins, or two that read first would fail instead of waiting.
+func (w *writer) durably(ctx context.Context, do func(Tx) error) error {
+	w.connection.Lock()
+	defer w.connection.Unlock()
+	if err := w.wait(ctx, true); err != nil {
+		return err
+	}
+	held := w.held()
+	if _, err := held.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed { // which fails where the database has taken all of it back itself
+			_, _ = held.exec(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	if err := do(Tx{held}); err != nil {
+		return err
+	}
+	_, err := held.exec(ctx, "COMMIT")
+	w.wrote.Add(1)
+	w.recorded.Add(1)
+	w.busy.Store(time.Now().Add(moments).UnixNano())
+	committed = err == nil
+	return err
+}
+
+// The log is copied into the file beside the writing, when hardly anything is recorded:
+// the two wait for the same disk.
+const (
+	copying = 250 * time.Millisecond
+	hardly  = 5
+)
+
+// copies copies the log into the file until it is stopped.
+func (w *writer) copies(on *sql.DB, stop <-chan struct{}) {
+	copied, before := int64(0), int64(0)
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(copying):
+		}
+		wrote, recorded := w.wrote.Load(), w.recorded.Load()
+		if wrote != copied && recorded-before <= hardly {
+			copied = wrote
+			// What was not copied stays in the log: the next time, or whoever writes, does it.
+			_, _ = on.Exec("PRAGMA wal_checkpoint(PASSIVE)")
+		}
+		before = recorded
+	}
+}
+
+func (w *writer) end() error {
+	w.connection.Lock()
+	defer w.connection.Unlock()
+	for _, s := range w.known {
+		_ = s.Close()
+	}
+	return w.on.Close()
 }
 
 func openFile(ctx context.Context, path string) (*Ledger, error) {
@@ -85,42 +246,20 @@ func openFile(ctx context.Context, path string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	seen, err := sql.Open("sqlite", file+"?"+reading)
 	if err != nil {
 		return nil, err
 	}
 	seen.SetMaxOpenConns(readers)
-	l := &Ledger{File: db, Alone: alone, do: inTurn(plain(db)), read: plain(seen), now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)"}
-	l.close = []func() error{seen.Close, db.Close, guard.Close}
+	on, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{on: on, known: map[string]*sql.Stmt{}, full: true}
+	l := &Ledger{Alone: alone, do: w.alone(), read: plain(seen), begin: w.durably, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", id: "INTEGER PRIMARY KEY AUTOINCREMENT", key: "INTEGER PRIMARY KEY"}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { defer close(stopped); w.copies(seen, stop) }()
+	l.close = []func() error{func() error { close(stop); <-stopped; return seen.Close() }, w.end, db.Close, guard.Close}
 	l.lock = func(_ context.Context, do func() error) error { return do() }
-	l.begin = func(ctx context.Context, do func(Tx) error) error { return durably(ctx, db, do) }
-	return l, db.PingContext(ctx)
-}
-
-// durably does a transaction that is on the disk when it returns. The connection is
-// as before afterwards, whatever happened, or it is not used again.
-func durably(ctx context.Context, db *sql.DB, do func(Tx) error) error {
-	c, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = c.Close() }()
-	if _, err := c.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
-		return err
-	}
-	defer func() {
-		if _, err := c.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL"); err != nil {
-			_ = c.Raw(func(any) error { return driver.ErrBadConn })
-		}
-	}()
-	tx, err := c.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(Tx{statements: plain(tx), SQL: tx}); err != nil {
-		_ = tx.Rollback()
-		return err
-	}
-	return tx.Commit()
+	return l, nil
 }

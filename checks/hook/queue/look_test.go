@@ -81,7 +81,7 @@ func TestReading(t *testing.T) {
 
 func TestTheAuditLog(t *testing.T) {
 	onBoth(t, func(t *testing.T, database string) {
-		q := open(t, Options{Database: database, Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
+		q := open(t, Options{Database: database, Do: nothing})
 		for i := range 3 {
 			if err := q.Ledger.Note(t.Context(), "ann", "hold", fmt.Sprint(i)); err != nil {
 				t.Fatal(err)
@@ -160,7 +160,7 @@ func TestThePeriodicJobForgets(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	q := open(t, Options{Database: database, Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
+	q := open(t, Options{Database: database, Do: nothing})
 	until(t, 20*time.Second, "the old one is forgotten", func() bool {
 		all, err := q.Ledger.Deliveries(t.Context(), 10, ledger.Place{})
 		return err == nil && len(all) == 1 && all[0].GUID == "new"
@@ -220,7 +220,7 @@ func TestWatching(t *testing.T) {
 
 func TestGitHubHearsOfADatabaseThatCannotWrite(t *testing.T) {
 	t.Parallel()
-	q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
+	q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: nothing})
 	r, err := hook.New(hook.Options{Secrets: []string{childSecret}, Record: q.Record, Log: quietly, Judge: func(d hook.Delivery) hook.Decision {
 		return hook.Decision{Order: &hook.Order{Key: d.GUID}, Reason: "it failed"}
 	}})
@@ -244,15 +244,11 @@ func TestGitHubHearsOfADatabaseThatCannotWrite(t *testing.T) {
 	if code := post("1"); code != 202 {
 		t.Errorf("answered %d", code)
 	}
-	if _, err := q.Ledger.File.ExecContext(t.Context(), "PRAGMA query_only = 1"); err != nil {
-		t.Fatal(err)
-	}
+	set(t, q, refusing)
 	if code := post("2"); code != 503 {
 		t.Errorf("answered %d", code)
 	}
-	if _, err := q.Ledger.File.ExecContext(t.Context(), "PRAGMA query_only = 0"); err != nil {
-		t.Fatal(err)
-	}
+	set(t, q, "DROP TRIGGER refusing")
 	until(t, 10*time.Second, "the first is done", inState(t, q, ledger.Done, 1))
 	stop(t, q)
 	if code := post("3"); code != 503 {
@@ -262,7 +258,7 @@ func TestGitHubHearsOfADatabaseThatCannotWrite(t *testing.T) {
 
 func TestWhatCannotBeDoneIsAnError(t *testing.T) {
 	t.Parallel()
-	do := func(context.Context, ledger.Work, func(string)) error { return nil }
+	do := nothing
 	for name, o := range map[string]Options{
 		"no database": {Do: do, Log: quietly},
 		"no folder":   {Do: do, Log: quietly, Database: filepath.Join(t.TempDir(), "none", "hook.db")},

@@ -3,57 +3,67 @@ package queue
 import (
 	"context"
 	"time"
-
-	"github.com/tminus/deploy-action/checks/hook/ledger"
 )
 
-// lookout takes up works that were left by servers that are gone, until the queue
-// closes.
+// glance is how often a server looks for lanes with work that it was not told of: what
+// another server recorded, had to try again later, or left behind.
+const glance = time.Second
+
+// many bounds how many lanes are taken note of at a time.
+const many = 1000
+
+// pruning is how often what is old enough is forgotten.
+const pruning = time.Hour
+
+// lookout looks for lanes with work until the queue closes.
 func (q *Queue) lookout() {
+	blind := false
+	var pruned time.Time
 	for {
+		ctx, cancel := context.WithTimeout(q.ctx, writes)
+		err := q.look(ctx)
+		cancel()
+		if err != nil && !blind {
+			q.o.Log.Warn("nobody knows whether there is work", "error", err)
+		}
+		blind = err != nil
+		if !blind && time.Since(pruned) > pruning {
+			pruned = time.Now()
+			q.prune()
+		}
 		select {
 		case <-q.closing:
 			return
-		case <-time.After(q.o.Lease / 4):
-		}
-		ctx, cancel := context.WithTimeout(q.ctx, writes)
-		err := q.takeUp(ctx, q.o.Lease*3/2, false)
-		cancel()
-		if err != nil {
-			q.o.Log.Warn("nobody knows whether works were left", "error", err)
+		case <-time.After(min(glance, q.o.Lease/4)):
 		}
 	}
 }
 
-// takeUp gives stranded works a new job each. Alone says that no other server lives.
-func (q *Queue) takeUp(ctx context.Context, patience time.Duration, alone bool) error {
-	var jobs []ledger.Job
-	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
-		if alone {
-			if err := q.Ledger.Forget(ctx, tx); err != nil {
-				return err
-			}
-		}
-		var err error
-		if jobs, err = q.Ledger.Stranded(ctx, tx, patience, alone); err != nil {
-			return err
-		}
-		return q.enqueue(ctx, tx, jobs)
-	})
-	if err != nil {
-		return err
+// look offers the lanes that have work and nobody who does it.
+func (q *Queue) look(ctx context.Context) error {
+	found, err := q.Ledger.Due(ctx, many)
+	for _, lane := range found {
+		q.lanes.offer(lane)
 	}
-	for _, j := range jobs {
-		q.o.Log.Warn("work was cut off and is taken up", "delivery", j.GUID, "work", j.Work, "key", j.Key)
-	}
-	return nil
+	return err
 }
 
 // prune forgets what ended longer ago than it is kept.
-func (q *Queue) prune(ctx context.Context) error {
+func (q *Queue) prune() {
+	ctx, cancel := context.WithTimeout(q.ctx, pruning)
+	defer cancel()
+	go func() {
+		select {
+		case <-q.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	n, err := q.Ledger.Prune(ctx, time.Now().Add(-q.o.Keep))
+	if err != nil && !q.isClosing() {
+		q.o.Log.Warn("old deliveries are not forgotten", "error", err)
+	}
 	if n > 0 {
 		q.o.Log.Info("old deliveries are forgotten", "count", n)
 	}
-	return err
 }

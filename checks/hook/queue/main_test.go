@@ -117,21 +117,27 @@ func onBoth(t *testing.T, test func(t *testing.T, database string)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		postgres.once.Do(func() { postgres.err = postgres.start() })
-		if postgres.err != nil {
-			t.Fatal(postgres.err)
-		}
-		c, err := pgx.Connect(t.Context(), postgres.address("postgres"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close(context.Background())
-		name := fmt.Sprintf("t%d", time.Now().UnixNano())
-		if _, err := c.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
-			t.Fatal(err)
-		}
-		test(t, postgres.address(name))
+		test(t, onPostgres(t))
 	})
+}
+
+// onPostgres makes an empty database.
+func onPostgres(t *testing.T) string {
+	t.Helper()
+	postgres.once.Do(func() { postgres.err = postgres.start() })
+	if postgres.err != nil {
+		t.Fatal(postgres.err)
+	}
+	c, err := pgx.Connect(t.Context(), postgres.address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	name := fmt.Sprintf("t%d", time.Now().UnixNano())
+	if _, err := c.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return postgres.address(name)
 }
 
 // open opens a queue that is stopped with the test.

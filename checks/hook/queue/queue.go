@@ -73,12 +73,12 @@ type Queue struct {
 
 	o       Options
 	id      string
-	rail    rail
+	lanes   *lanes
 	asks    chan ask
 	closing chan struct{} // closed when nothing new is begun
 	ctx     context.Context
 	cut     context.CancelCauseFunc // ends running works
-	beside  sync.WaitGroup          // who records and who looks after stranded works
+	beside  sync.WaitGroup          // who records and who looks for lanes with work
 	watch   watchers
 	stop    sync.Once
 	stopped error
@@ -102,16 +102,13 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 }
 
 func (q *Queue) begin(ctx context.Context) error {
-	var err error
-	if q.rail, err = q.lay(ctx); err != nil {
-		return err
-	}
+	q.lanes = &lanes{tend: q.tend, free: q.o.Workers, known: map[string]stand{}}
 	if q.Ledger.Alone {
-		if err := q.takeUp(ctx, 0, true); err != nil {
+		if err := q.Ledger.Forget(ctx); err != nil {
 			return err
 		}
 	}
-	if err := q.rail.start(q.ctx); err != nil {
+	if err := q.look(ctx); err != nil {
 		return err
 	}
 	q.beside.Go(q.recorder)
@@ -132,10 +129,10 @@ func (q *Queue) Stop(ctx context.Context) error {
 		q.beside.Wait()
 		grace, cancel := context.WithTimeout(ctx, q.o.Grace)
 		defer cancel()
-		err := q.rail.stop(grace)
+		err := q.lanes.close(grace)
 		if err != nil {
 			q.cut(errStopped)
-			err = q.rail.stop(ctx)
+			err = q.lanes.close(ctx)
 		}
 		q.cut(errStopped)
 		q.watch.close()

@@ -1,10 +1,12 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tminus/deploy-action/checks/hook"
@@ -23,6 +25,14 @@ type ask struct {
 	delivery hook.Delivery
 	decision hook.Decision
 	told     chan told
+}
+
+// key orders deliveries by the work they tell of.
+func (a ask) key() string {
+	if a.decision.Order == nil {
+		return ""
+	}
+	return a.decision.Order.Key
 }
 
 type told struct {
@@ -83,11 +93,14 @@ func (q *Queue) gather(first ask) []ask {
 // record writes several deliveries at once. If that fails, each is tried alone, so
 // that one that cannot be kept does not take others with it.
 func (q *Queue) record(asks []ask) {
-	receipts, err := q.write(asks)
+	// Two servers that record the same works must meet in the same order.
+	slices.SortStableFunc(asks, func(a, b ask) int { return cmp.Compare(a.key(), b.key()) })
+	receipts, jobs, err := q.write(asks)
 	if err == nil {
 		for i, a := range asks {
 			a.told <- told{receipts[i], nil}
 		}
+		q.offer(jobs)
 		return
 	}
 	if len(asks) == 1 {
@@ -100,12 +113,12 @@ func (q *Queue) record(asks []ask) {
 	}
 }
 
-func (q *Queue) write(asks []ask) ([]hook.Receipt, error) {
+func (q *Queue) write(asks []ask) ([]hook.Receipt, []ledger.Job, error) {
 	ctx, cancel := context.WithTimeout(q.ctx, writes)
 	defer cancel()
 	var receipts []hook.Receipt
+	var jobs []ledger.Job
 	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
-		var jobs []ledger.Job
 		for _, a := range asks {
 			receipt, job, err := q.Ledger.Record(ctx, tx, a.delivery, a.decision)
 			if err != nil {
@@ -116,9 +129,16 @@ func (q *Queue) write(asks []ask) ([]hook.Receipt, error) {
 				jobs = append(jobs, *job)
 			}
 		}
-		return q.enqueue(ctx, tx, jobs)
+		return nil
 	})
-	return receipts, err
+	return receipts, jobs, err
+}
+
+// offer has somebody look at the lanes of works that were just recorded.
+func (q *Queue) offer(jobs []ledger.Job) {
+	for _, j := range jobs {
+		q.lanes.offer(j.Lane)
+	}
 }
 
 // Add records a work that no delivery asks for by itself: one that follows from another
@@ -129,28 +149,53 @@ func (q *Queue) Add(ctx context.Context, d hook.Delivery, c hook.Decision) (hook
 	if c.Order == nil || c.Order.Key == "" {
 		return hook.Receipt{}, errors.New("add work: it has no key")
 	}
+	if len(c.Order.Args) > 0 && !json.Valid(c.Order.Args) {
+		return hook.Receipt{}, errors.New("add work: its arguments are no JSON")
+	}
 	var receipt hook.Receipt
-	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
-		var job *ledger.Job
-		var err error
-		if receipt, job, err = q.Ledger.Order(ctx, tx, d, c); err != nil || job == nil {
-			return err
-		}
-		return q.enqueue(ctx, tx, []ledger.Job{*job})
+	err := q.change(ctx, func(tx ledger.Tx) (job *ledger.Job, err error) {
+		receipt, job, err = q.Ledger.Order(ctx, tx, d, c)
+		return job, err
 	})
 	return receipt, err
 }
 
 // Redrive has a dead letter tried again, as often as a new work.
 func (q *Queue) Redrive(ctx context.Context, work int64) error {
-	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+	return q.change(ctx, func(tx ledger.Tx) (*ledger.Job, error) {
 		job, err := q.Ledger.Redrive(ctx, tx, work)
-		if err != nil {
-			return err
+		if err == nil && job == nil {
+			err = fmt.Errorf("redrive work %d: it is no dead letter", work)
 		}
-		if job == nil {
-			return fmt.Errorf("redrive work %d: it is no dead letter", work)
-		}
-		return q.enqueue(ctx, tx, []ledger.Job{*job})
+		return job, err
 	})
+}
+
+// change does something after which a work may have to be begun.
+func (q *Queue) change(ctx context.Context, do func(ledger.Tx) (*ledger.Job, error)) error {
+	var job *ledger.Job
+	err := q.Ledger.Write(ctx, func(tx ledger.Tx) (err error) {
+		job, err = do(tx)
+		return err
+	})
+	if err == nil && job != nil {
+		q.offer([]ledger.Job{*job})
+	}
+	return err
+}
+
+// Dismiss makes a dead letter one that nobody has to look at any more. It is kept as
+// long as a work that is done, and driven again if another delivery tells of it.
+func (q *Queue) Dismiss(ctx context.Context, work int64) error {
+	var job *ledger.Job
+	err := q.Ledger.Write(ctx, func(tx ledger.Tx) (err error) {
+		if job, err = q.Ledger.Dismiss(ctx, tx, work); err == nil && job == nil {
+			err = fmt.Errorf("dismiss work %d: it is no dead letter", work)
+		}
+		return err
+	})
+	if err == nil {
+		q.watch.publish(Event{Work: work, Key: job.Key, Lane: job.Lane, State: ledger.Dismissed, At: time.Now()})
+	}
+	return err
 }

@@ -90,7 +90,7 @@ func TestWorkThatDoesNotEndIsReported(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(end)
-	if err := q.rail.stop(t.Context()); err != nil {
+	if err := q.lanes.close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := q.Ledger.Close(); err != nil {
@@ -123,7 +123,7 @@ func TestWorkThatEndsServersIsGivenUp(t *testing.T) {
 		d, c := message("guid", "key", "")
 		_, _, err := q.Ledger.Record(t.Context(), tx, d, c)
 		if err == nil {
-			_, err = tx.SQL.Exec("UPDATE hook_works SET state = 'running', cuts = 20")
+			_, err = tx.Do(t.Context(), "UPDATE hook_works SET state = 'running', cuts = 20")
 		}
 		return err
 	})
@@ -136,21 +136,31 @@ func TestWorkThatEndsServersIsGivenUp(t *testing.T) {
 	}
 }
 
+// refusing has an SQLite file take no delivery.
+const refusing = "CREATE TRIGGER refusing BEFORE INSERT ON hook_deliveries BEGIN SELECT RAISE(ABORT, 'no'); END"
+
+// set does a statement of this test.
+func set(t *testing.T, q *Queue, statement string) {
+	t.Helper()
+	err := q.Ledger.Write(t.Context(), func(tx ledger.Tx) error {
+		_, err := tx.Do(t.Context(), statement)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestADatabaseThatCannotWriteIsAnError(t *testing.T) {
 	t.Parallel()
-	for name, pragmas := range map[string][2]string{
+	for name, statements := range map[string][2]string{
 		"full disk": {"PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000"},
-		"read-only": {"PRAGMA query_only = 1", "PRAGMA query_only = 0"},
+		"refusal":   {refusing, "DROP TRIGGER refusing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: func(context.Context, ledger.Work, func(string)) error { return nil }})
-			set := func(pragma string) {
-				if _, err := q.Ledger.File.ExecContext(t.Context(), pragma); err != nil {
-					t.Fatal(err)
-				}
-			}
-			set(pragmas[0])
+			q := open(t, Options{Database: filepath.Join(t.TempDir(), "hook.db"), Do: nothing})
+			set(t, q, statements[0])
 			d, c := message("guid", "key", "")
 			d.Payload = append(d.Payload, make([]byte, 1<<20)...) // more than the file's free pages
 			r, err := q.Record(t.Context(), d, c)
@@ -160,7 +170,7 @@ func TestADatabaseThatCannotWriteIsAnError(t *testing.T) {
 			if all, err := q.Ledger.Deliveries(t.Context(), 10, ledger.Place{}); err != nil || len(all) != 0 {
 				t.Errorf("%+v, %v", all, err)
 			}
-			set(pragmas[1])
+			set(t, q, statements[1])
 			if r, err := q.Record(t.Context(), d, c); err != nil || r.Outcome != hook.Queued {
 				t.Errorf("%+v, %v", r, err)
 			}
