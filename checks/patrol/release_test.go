@@ -253,6 +253,8 @@ func TestARoundWithoutGitHubIsMadeGoodByTheNext(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	w.patrol.Rules.Repositories = []string{"acme/site", "acme/site"}
+	token := w.hub.WorkflowToken(acting...)
+	w.patrol.Client = func(string) (*github.Client, error) { return w.as(token), nil } // a client remembers a limit
 	id := w.release("r2", w.run("cancelled"), "in_progress")
 	for name, do := range map[string]func(){
 		"down":              func() { w.hub.SetDown(true) },
@@ -278,8 +280,6 @@ func TestARoundWithoutGitHubIsMadeGoodByTheNext(t *testing.T) {
 		}
 		w.hub.SetDown(false)
 		w.hub.Leave(-1, 0)
-		own := w.as(w.hub.WorkflowToken(acting...)) // a client remembers a limit
-		w.patrol.Client = func(string) (*github.Client, error) { return own, nil }
 	}
 	w.round()
 	if got := w.worked(); !slices.Equal(got, []string{ofR2}) || w.state(id) != "error" {
