@@ -16,7 +16,6 @@ const (
 	Held           Kind = "held"            // an environment is held
 	HoldLifted     Kind = "hold-lifted"
 	Left           Kind = "left" // a person has to decide
-	Died           Kind = "died" // a runner died
 	DeadLetter     Kind = "dead-letter"
 	Test           Kind = "test" // somebody tries whether news arrive
 )

@@ -21,6 +21,8 @@ import (
 type actor struct {
 	// github makes the client of a repository.
 	github func(repository string) (*github.Client, error)
+	// project reads the project as it was in a release's commit.
+	project func(ctx context.Context, c *github.Client, sha string, p deployment.Payload) reading
 	// account makes the client of an account's API; an empty id means the server's own.
 	account func(id string) (*cloudflare.Client, error)
 	rules   alarm.Rules
@@ -77,7 +79,7 @@ func (a *actor) takeBack(ctx context.Context, al alarm.Alarm, say func(string)) 
 		return outcome{}, err
 	}
 	defer func() { a.card(ctx, s, "", say) }()
-	if err := s.read(ctx); err != nil {
+	if err := a.read(ctx, s); err != nil {
 		return outcome{}, err
 	}
 	policy := s.settings.Rollback.Decide(first(al.Stage, "deploy"), al.Environment, nil)
@@ -107,7 +109,7 @@ func (a *actor) approach(ctx context.Context, al alarm.Alarm) (s *scene, alive b
 		return err
 	})
 	group.Go(func() error {
-		ahead = readFiles(asking, c, al.SHA, al.Payload)
+		ahead = a.project(asking, c, al.SHA, al.Payload)
 		return nil // who needs them asks again
 	})
 	group.Go(func() error {

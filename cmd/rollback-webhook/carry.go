@@ -119,7 +119,7 @@ func (a *actor) carry(ctx context.Context, s *scene, name string, plan pipeline.
 	}
 	var failed []string
 	all := append(pipeline.Observers{runs}, more...)
-	verdict, err := plan.Run(ctx, report.Redacted{Redact: a.redact, To: append(all, told{say, a.log, &failed})})
+	verdict, err := plan.Run(ctx, report.Redacted{Redact: a.redact, To: append(all, told{say, a.log, &failed, map[string]string{}})})
 	if err != nil {
 		a.log.Warn("not all of it is shown on GitHub", "error", a.redact(err.Error()))
 	}
@@ -134,15 +134,33 @@ type told struct {
 	say    func(string)
 	log    *slog.Logger
 	failed *[]string
+	titles map[string]string // of the steps
+}
+
+// done is a task that has come to its end, in words.
+func done(e pipeline.Did) string {
+	text := e.Task
+	if e.Outcome != "" {
+		text += ": " + e.Outcome
+	}
+	if e.Verdict != pipeline.Passed {
+		text += " (" + e.Verdict.String() + ")"
+	}
+	return text
 }
 
 // Observe implements pipeline.Observer.
 func (t told) Observe(_ context.Context, e pipeline.Event) error {
 	switch e := e.(type) {
+	case pipeline.Planned:
+		for _, s := range e.Steps {
+			t.titles[s.ID] = s.Title
+		}
 	case pipeline.Did:
 		t.log.Info("did", "step", e.Step, "task", e.Task, "verdict", e.Verdict.String(), "outcome", e.Outcome, "took", e.Took)
+		t.say(done(e))
 	case pipeline.Finished:
-		t.say(e.Step + " " + e.Verdict.String())
+		t.say(fmt.Sprintf("%s %s in %s", t.titles[e.Step], e.Verdict, e.Took.Round(10*time.Millisecond)))
 		for _, f := range e.Findings {
 			if f.Severity == finding.Error {
 				*t.failed = append(*t.failed, f.Message)

@@ -49,7 +49,7 @@ func (s *server) commentWork(ctx context.Context, _ ledger.Work, with json.RawMe
 	if err := json.Unmarshal(with, &r); err != nil {
 		return fmt.Errorf("the record of the work cannot be read: %w", err)
 	}
-	c, err := s.config.repository(r.Repository)
+	c, err := s.kept.repository(r.Repository)
 	if err != nil {
 		return err
 	}

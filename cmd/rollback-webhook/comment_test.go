@@ -20,6 +20,7 @@ func TestACommentIsOnThePullRequestOrOnTheCommit(t *testing.T) {
 	pulled := hub.Commit("topic", "with one", map[string]string{"a": "b"})
 	number := hub.Pull("A change", "topic", "main")
 	s := &server{config: config{GitHubAPI: web.URL, Comment: "pull-request", tokens: tokens{github: hub.WorkflowToken("contents:write", "pull-requests:write", "issues:write")}}}
+	s.kept = &kept{client: s.config.repository}
 	comment := func(sha string, r remark) string {
 		t.Helper()
 		r.Repository, r.Environment, r.SHA = "tminus/app", "production", sha

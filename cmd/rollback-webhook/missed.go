@@ -22,7 +22,7 @@ const longestRound = time.Minute
 // patrolled makes the patrol that asks GitHub for what nobody told.
 func (s *server) patrolled() *patrol.Patrol {
 	p := &patrol.Patrol{
-		Rules: s.config.rules(), Client: s.config.repository, Queue: s.queue, Order: takeBackOrder, Grace: s.config.Grace, Window: s.config.ReconcileWindow, Log: s.log,
+		Rules: s.config.rules(), Client: s.kept.repository, Queue: s.queue, Order: takeBackOrder, Grace: s.config.Grace, Window: s.config.ReconcileWindow, Log: s.log,
 		Mailbox: patrol.Mailbox{URL: s.config.PublicURL, Wants: wanted, Interval: s.config.Reconcile},
 	}
 	if s.config.App != 0 {

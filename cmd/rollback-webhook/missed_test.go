@@ -18,7 +18,7 @@ func rounding(t *testing.T, url, database string) *server {
 	c := complete()
 	c.GitHubAPI, c.Database, c.Reconcile, c.ReconcileWindow, c.Repository = url, database, time.Hour, time.Hour, []string{"acme/site"}
 	c.tokens.github = "nobody"
-	s := &server{config: c, log: slog.New(slog.DiscardHandler), redact: c.redactor().Redact}
+	s := newServer(c, slog.New(slog.DiscardHandler))
 	var err error
 	if s.queue, err = queue.Open(t.Context(), queue.Options{Database: database, Log: s.log, Do: s.work}); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,9 @@ func TestAStopEndsWhatIsFollowed(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	address, ended := make(chan string, 1), make(chan error, 1)
-	go func() { ended <- newServer(c, slog.New(slog.DiscardHandler)).serve(ctx, func(a string) { address <- a }) }()
+	go func() {
+		ended <- newServer(c, slog.New(slog.DiscardHandler)).serve(ctx, func(a string) { address <- a })
+	}()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+<-address+"/events", nil)
 	if err != nil {
 		t.Fatal(err)

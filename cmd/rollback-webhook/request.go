@@ -91,7 +91,7 @@ func (a *actor) grant(ctx context.Context, r request, say func(string)) (outcome
 	if done := s.taken(); done != nil && r.Do != lifting && r.Do != card.Verify {
 		return outcome{}, settled("taken back already, as " + done.Release)
 	}
-	if err := s.read(ctx); err != nil {
+	if err := a.read(ctx, s); err != nil {
 		return outcome{}, err
 	}
 	does := map[string]func(context.Context, *scene, reason, func(string)) (outcome, error){

@@ -102,10 +102,10 @@ func readFiles(ctx context.Context, c *github.Client, sha string, p deployment.P
 }
 
 // read gives the scene its project, unless it was read ahead.
-func (s *scene) read(ctx context.Context) error {
+func (a *actor) read(ctx context.Context, s *scene) error {
 	r := s.release()
 	if s.ahead.err != nil || s.ahead.sha != r.SHA || s.ahead.folder != r.Folder {
-		s.ahead = readFiles(ctx, s.client, r.SHA, r.Payload)
+		s.ahead = a.project(ctx, s.client, r.SHA, r.Payload)
 	}
 	if s.ahead.err != nil {
 		return s.ahead.err

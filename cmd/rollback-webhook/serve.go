@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/checks/hook"
 	"github.com/tminus/deploy-action/checks/hook/queue"
 	"github.com/tminus/deploy-action/checks/meter"
@@ -26,6 +27,7 @@ type server struct {
 	log    *slog.Logger
 	redact func(string) string
 	queue  *queue.Queue
+	kept   *kept
 	actor  *actor
 	patrol *patrol.Patrol
 	meter  *meter.Meter
@@ -39,7 +41,9 @@ type server struct {
 }
 
 func newServer(c config, log *slog.Logger) *server {
-	return &server{config: c, log: log, redact: c.redactor().Redact, opened: make(chan struct{})}
+	s := &server{config: c, log: log, redact: c.redactor().Redact, opened: make(chan struct{})}
+	s.kept = &kept{client: func(name string) (*github.Client, error) { return s.config.repository(name) }}
+	return s
 }
 
 // serve runs the server until the context ends, and then ends what is under way.
@@ -121,8 +125,9 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	if err := s.messengers(); err != nil {
 		return nil, err
 	}
+	s.kept = &kept{client: s.config.repository}
 	s.actor = &actor{
-		github: s.config.repository, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
+		github: s.kept.repository, project: s.kept.project, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
 		patience: s.config.Patience, app: s.config.App, page: s.config.PublicURL,
 	}
 	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work, After: s.after, Waits: s.waits}); err != nil {
