@@ -149,8 +149,9 @@ func (l *look) judge(ctx context.Context, k *Keeper, found []github.Deployment, 
 
 // alive tells whether the run that made a deployment is still going on.
 func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
-	if r.ID != 0 && r.ID == k.Run.ID {
-		// What this very job made before is behind it.
+	if r.ID == k.Run.ID && (r.ID != 0 || r.Job != "" && r.Job == k.Run.Job) {
+		// What this very job made before is behind it. A server has no run, and does one
+		// work of an environment at a time: what it left in progress was cut off.
 		return r.Attempt == k.Run.Attempt && r.Job != k.Run.Job
 	}
 	over, _, err := Over(ctx, k.Client, r, made)

@@ -304,3 +304,23 @@ func TestAPayloadIsSigned(t *testing.T) {
 		}
 	}
 }
+
+// A server has no run of a workflow. What it left in progress when it was killed does
+// not keep it out when it comes back.
+func TestAServerIsNotKeptOutByWhatItLeft(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	left := s.keeper(0)
+	left.Run = Run{Job: "server"}
+	s.make(left, manifest("b1", "production", true), github.InProgress)
+	for job, kept := range map[string]bool{"server": false, "another": true, "": true} {
+		k := s.keeper(0)
+		k.Run = Run{Job: job}
+		k.Look(t.Context(), "production")
+		l := k.seen(k.at("production"))
+		<-l.done
+		if got := len(l.before(0)) > 0; l.err != nil || got != kept {
+			t.Errorf("%q is kept out: %v, %v", job, got, l.err)
+		}
+	}
+}

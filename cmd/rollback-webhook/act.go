@@ -31,6 +31,8 @@ type actor struct {
 	log     *slog.Logger
 	// patience is how long the job that failed may take to take its release back itself.
 	patience time.Duration
+	// try counts how often the work was begun: what an earlier try left open is closed.
+	try int
 	// dispatch takes releases back in place of this server; nil if it does so itself.
 	dispatch *dispatcher
 	// app is the App that the server is on GitHub, zero if it is none; page the address

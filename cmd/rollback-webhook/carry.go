@@ -43,7 +43,10 @@ func (a *actor) bringBack(ctx context.Context, s *scene, why reason, say func(st
 	m := release.NewDraft(release.ID(time.Now(), r.SHA)+"-rollback", r.SHA, s.env, time.Now()).Manifest()
 	m.Back = &release.Back{Reason: a.redact(why.Why), By: why.By, Strict: s.settings.Rollback.Strict}
 	way := &rollback.Way{}
-	st := rollback.Stage{Client: s.account, Target: s.target, Scope: check.Scope(s.target), Known: back, Way: way, Manifest: m, Journal: keeper}
+	st := rollback.Stage{
+		Client: s.account, Target: s.target, Scope: check.Scope(s.target), Known: back, Way: way, Manifest: m, Journal: keeper,
+		Again: deployment.Unsettled(s.records, back.From),
+	}
 	plan := retreat.Retreat{Rollback: st, Lock: keeper, After: retreat.Verification{Target: s.target, Settings: s.settings, Probe: a.probe, Redact: a.redact}}.Plan()
 	if err := a.carry(ctx, s, "Rollback", plan, say, keeper); err != nil {
 		return outcome{}, err
@@ -115,7 +118,7 @@ func (a *actor) carry(ctx context.Context, s *scene, name string, plan pipeline.
 	r := s.release()
 	runs := &checkrun.Keeper{
 		Client: s.client, SHA: r.SHA, Name: name + " by the server", Links: markdown.Links{Folder: r.Folder},
-		Owner: checkrun.Owner{Run: r.ID, Attempt: 1, Job: ownJob, URL: first(a.page, r.Run.URL)},
+		Owner: checkrun.Owner{Run: r.ID, Attempt: max(a.try, 1), Job: ownJob, URL: first(a.page, r.Run.URL)},
 	}
 	var failed []string
 	all := append(pipeline.Observers{runs}, more...)

@@ -130,9 +130,10 @@ func (s *server) takeBackWork(ctx context.Context, w ledger.Work, with json.RawM
 	return s.conclude(ctx, w, subject{Repository: al.Repository, Environment: al.Environment, By: itself, Why: al.Words, URL: al.Payload.Run.URL}, o)
 }
 
-// as is the actor whose log names a work.
+// as is the actor that does a work: its log names it.
 func (s *server) as(w ledger.Work) *actor {
 	a := *s.actor
+	a.try = w.Runs
 	a.log = s.log.With("delivery", w.Delivery, "work", w.ID, "key", w.Key)
 	return &a
 }
