@@ -48,6 +48,7 @@ LABEL org.opencontainers.image.title="deploy-action webhook" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/usr/local/bin/rollback-webhook", "--health"]
 ENTRYPOINT ["/usr/local/bin/rollback-webhook"]
 
 # The program alone, for workflows that install and build beforehand.
