@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -83,6 +84,13 @@ func openAsked() (*asked, error) {
 	}))
 	a.url = a.server.URL
 	return a, nil
+}
+
+// named are the deliveries that were named until now.
+func (a *asked) named() map[string]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.about)
 }
 
 func (a *asked) close() { a.server.Close() }
@@ -166,7 +174,7 @@ func startGitHubApp(ctx context.Context, dir, github string) (*contender, error)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	c := &contender{cmd: cmd, path: "/api/github/hook", kept: func(a *asked) (map[string]bool, error) { return a.about, nil }}
+	c := &contender{cmd: cmd, path: "/api/github/hook", kept: func(a *asked) (map[string]bool, error) { return a.named(), nil }}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		c.kill()
