@@ -58,6 +58,7 @@ type config struct {
 	LogFormat       string           `env:"LOG_FORMAT" default:"json" enum:"json,text" placeholder:"FORMAT" help:"How: json or text."`
 	CheckConfig     bool             `help:"Say whether the configuration is complete and what was understood, and end."`
 	SendTest        bool             `help:"Notify everybody that this is a test, and end."`
+	Try             bool             `help:"Ask GitHub and Cloudflare whether the tokens are good for what can be read, and end with 0 if they are."`
 	Health          bool             `help:"Ask the server that runs here whether it is ready, and end with 0 if it is."`
 	Version         kong.VersionFlag `help:"Print the version of the program."`
 	Page            pageConfig       `embed:""`

@@ -20,7 +20,7 @@ import (
 )
 
 // atStart are flags that say what the program does this time; a file has no say in that.
-var atStart = strings.Fields("help version config check-config send-test health")
+var atStart = strings.Fields("help version config check-config try send-test health")
 
 // settings are what a configuration file says.
 type settings struct {

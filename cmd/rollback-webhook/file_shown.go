@@ -31,7 +31,10 @@ func (c config) show(to io.Writer) {
 			continue
 		}
 		value := fmt.Sprint(f.Target.Interface())
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, cmp.Or(redact(strings.Trim(value, "[]")), "-"), cmp.Or(c.origins[f.Name], "default"))
+		if list, ok := f.Target.Interface().([]string); ok {
+			value = strings.Join(list, " ")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, cmp.Or(redact(value), "-"), cmp.Or(c.origins[f.Name], "default"))
 	}
 	for _, name := range secretNames {
 		is := "not set"
@@ -62,6 +65,7 @@ func (c config) doubts() []string {
 	at := net.ParseIP(host)
 	open := host == "" || at != nil && !at.IsLoopback()
 	doubt(open && c.Metrics == "", "%s is open to others, and so is /metrics: give --metrics-listen with an address of your own network", c.Listen)
+	doubt(open && !c.Page.Private, "%s is open to others, and everybody who reaches it may read the status page: give --private, or put a sign-in in front of it", c.Listen)
 	doubt(c.tokens.previous != "" && c.tokens.previous != c.tokens.secret, "WEBHOOK_SECRET_PREVIOUS is still set: remove it when GitHub signs with the new secret")
 	doubt(c.tokens.previous != "" && c.tokens.previous == c.tokens.secret, "WEBHOOK_SECRET_PREVIOUS is the same as WEBHOOK_SECRET: remove it")
 	doubt(len(c.tokens.keys) > 1, "PAYLOAD_KEY_PREVIOUS is still set: remove it when no release that it signed can fail any more")

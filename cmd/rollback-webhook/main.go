@@ -60,9 +60,14 @@ func run(ctx context.Context, args []string, log *slog.Logger, ready func(addres
 		return 2
 	}
 	switch {
-	case c.CheckConfig || c.SendTest:
+	case c.CheckConfig || c.SendTest || c.Try:
 		if c.CheckConfig {
 			c.show(os.Stdout)
+		}
+		if c.Try {
+			if code := c.tried(ctx, os.Stdout); code != 0 {
+				return code
+			}
 		}
 		if c.SendTest {
 			return c.sendTest(ctx, os.Stdout)

@@ -62,6 +62,9 @@ func (s *server) serve(ctx context.Context, ready func(address string)) error {
 		go func() { failed <- one.Serve(l[i]) }()
 	}
 	stop := s.reconcile(ctx)
+	if s.config.Reconcile > 0 { // else nobody is asked anything unless there is work
+		go s.tryAtStart(ctx)
+	}
 	ready(l[0].Addr().String())
 	select {
 	case err = <-failed:
