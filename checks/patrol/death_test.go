@@ -12,9 +12,14 @@ import (
 )
 
 // inquire looks after a run, and gives what was said.
-func (w *world) inquire(run int64) (string, error) {
+func (w *world) inquire(run int64, heard ...func(string)) (string, error) {
 	var all []string
-	err := w.patrol.Inquire(w.t.Context(), alarm.Death{Repository: "acme/site", Run: run, Attempt: 1}, "d-1", func(s string) { all = append(all, s) })
+	err := w.patrol.Inquire(w.t.Context(), alarm.Death{Repository: "acme/site", Run: run, Attempt: 1}, "d-1", func(s string) {
+		all = append(all, s)
+		for _, hear := range heard {
+			hear(s)
+		}
+	})
 	return strings.Join(all, "; "), err
 }
 
@@ -102,12 +107,16 @@ func TestARunThatClosesWhatItLeft(t *testing.T) {
 	w.patrol.Grace = 10 * time.Second
 	run := w.run("cancelled")
 	id := w.release("r2", run, "in_progress")
-	time.AfterFunc(100*time.Millisecond, func() {
+	closed := false
+	said, err := w.inquire(run, func(step string) {
+		if closed || !strings.Contains(step, "may be closing it") {
+			return
+		}
+		closed = true
 		if err := w.client.SetStatus(w.t.Context(), id, github.Status{State: github.Success}); err != nil {
 			t.Error(err)
 		}
 	})
-	said, err := w.inquire(run)
 	if err != nil || strings.Count(said, "may be closing it") != 1 || w.state(id) != "success" || len(w.worked()) != 0 {
 		t.Errorf("%q, %v, works %q, %s", said, err, w.worked(), w.state(id))
 	}
