@@ -38,12 +38,12 @@ func (l *Ledger) Begun(ctx context.Context, lane string) error {
 // is gone. The lane whose work has waited longest comes first.
 func (l *Ledger) Due(ctx context.Context, patience time.Duration, most int) ([]Lane, error) {
 	var lanes []Lane
-	err := l.read.each(ctx, l.at(`SELECT w.lane, COALESCE(max(h.job), 0) FROM hook_works w
+	err := l.read.each(ctx, l.at(`SELECT w.lane, COALESCE(h.job, 0)
+		FROM (SELECT lane, min(due_at) AS due_at FROM hook_works WHERE ended_at = 0 AND (state = 'running' OR due_at <= {now} - $1) GROUP BY lane) w
 		LEFT JOIN hook_lanes h ON h.lane = w.lane LEFT JOIN river_job j ON j.id = h.job
-		WHERE w.ended_at = 0 AND (w.state = 'running' OR w.due_at <= {now} - $1)
-		AND NOT EXISTS (SELECT 1 FROM hook_leases l WHERE l.lane = w.lane AND l.until > {now})
+		WHERE NOT EXISTS (SELECT 1 FROM hook_leases l WHERE l.lane = w.lane AND l.until > {now})
 		AND (j.id IS NULL OR j.state <> 'available')
-		GROUP BY w.lane ORDER BY min(w.due_at), w.lane LIMIT $2`), []any{patience.Milliseconds(), most}, func(scan func(...any) error) error {
+		ORDER BY w.due_at, w.lane LIMIT $2`), []any{patience.Milliseconds(), most}, func(scan func(...any) error) error {
 		var lane Lane
 		err := scan(&lane.Name, &lane.Job)
 		lanes = append(lanes, lane)
