@@ -138,7 +138,7 @@ func TestALaneHasOneJobForAllItsWorks(t *testing.T) {
 		for i := range 50 {
 			send(t, q, fmt.Sprintf("guid-%d", i), fmt.Sprintf("key-%d", i), fmt.Sprintf("lane-%d", i%2))
 		}
-		time.Sleep(glance + patience + time.Second) // while the lookout sees them wait
+		time.Sleep(3 * time.Second) // while the lookout sees them wait
 		if n := jobs(t, q, "state = 'available'"); n != 2 {
 			t.Errorf("%d jobs wait for two lanes", n)
 		}
@@ -195,7 +195,12 @@ func TestALaneThatWasLeftIsBegunByAnother(t *testing.T) {
 		second := open(t, Options{Database: database, Do: func(_ context.Context, w ledger.Work, _ func(string)) error { begun <- w.Key; return nil }})
 		var order []string
 		for range 3 {
-			order = append(order, <-begun)
+			select {
+			case key := <-begun:
+				order = append(order, key)
+			case <-time.After(10 * time.Second):
+				t.Fatalf("after %q, nobody began the rest", order)
+			}
 		}
 		if took := time.Since(at); took > 3*time.Second {
 			t.Errorf("it took %s", took)
