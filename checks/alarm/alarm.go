@@ -110,13 +110,18 @@ func (r Rules) refuses(a Alarm, d delivery) string {
 	if a.Payload.Environment != a.Environment {
 		return fmt.Sprintf("the payload is of %q and the deployment of %q", a.Payload.Environment, a.Environment)
 	}
-	return r.Doubt(a.Repository, d.Deployment.Creator.Login, d.Deployment.Payload)
+	return r.doubt(a.Repository, d.Deployment.Creator.Login, d.Deployment.Payload, a.Payload)
 }
 
 // Doubt says why a deployment's payload is not believed, empty if it is: because of
 // who made the deployment, or because it is signed.
 func (r Rules) Doubt(repository, creator string, payload json.RawMessage) string {
 	p, _ := deployment.ParsePayload(payload)
+	return r.doubt(repository, creator, payload, p)
+}
+
+// doubt is Doubt about a payload that has been read.
+func (r Rules) doubt(repository, creator string, payload json.RawMessage, p deployment.Payload) string {
 	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(payload, repository, key) })
 	switch {
 	case len(r.Keys) > 0 && p.Signature != "" && !signed:

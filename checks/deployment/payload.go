@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/tminus/deploy-action/runner/release"
@@ -45,9 +46,13 @@ func ParsePayload(raw json.RawMessage) (Payload, bool) {
 	return p, true
 }
 
-// object is a payload as an object.
+// object is a payload as an object. Only what begins as a text is read as one: a
+// payload is long, and each delivery has one.
 func object(raw json.RawMessage) json.RawMessage {
 	var text string
+	if begin := bytes.TrimLeft(raw, " \t\r\n"); len(begin) > 0 && begin[0] != '"' && begin[0] != 'n' {
+		return raw
+	}
 	if json.Unmarshal(raw, &text) == nil {
 		return json.RawMessage(text)
 	}

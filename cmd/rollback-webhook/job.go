@@ -39,10 +39,12 @@ func (t trades) work(ctx context.Context, w ledger.Work, say func(string)) error
 
 // order makes the order of a work for a trade.
 func order(do, key, lane string, with any) (*hook.Order, error) {
-	raw, err := json.Marshal(with)
+	args, err := json.Marshal(struct {
+		Do   string `json:"do"`
+		With any    `json:"with"`
+	}{do, with})
 	if err != nil {
 		return nil, err
 	}
-	args, err := json.Marshal(job{Do: do, With: raw})
-	return &hook.Order{Key: key, Lane: lane, Args: args}, err
+	return &hook.Order{Key: key, Lane: lane, Args: args}, nil
 }

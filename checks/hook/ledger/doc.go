@@ -6,7 +6,9 @@
 // it, and ends by itself when that server is gone. Times in the database are
 // milliseconds of the database's own clock, so that servers need not agree on one.
 //
-// A work that was recorded is all there is of a job: whoever asks [Ledger.Due] learns
-// which lanes have something to do. Its neighbour queue does, and begins them.
+// Which job of River begins a lane is noted with the lane; whoever asks [Ledger.Due]
+// learns which lanes have something to do and no such job. Its neighbour queue does.
+// The ledger's connections are River's too: an SQLite file has one writer at a time, and
+// deliveries come first.
 // Deliveries come from hook; the room does not know HTTP.
 package ledger

@@ -31,9 +31,17 @@ func (l *Ledger) Release(ctx context.Context, lane, owner string) (kept bool, er
 	return held == 1, err
 }
 
+const drop = "DELETE FROM hook_leases WHERE lane = $1 AND owner = $2"
+
 // Drop gives a lease up in any case.
 func (l *Ledger) Drop(ctx context.Context, lane, owner string) error {
-	_, err := l.do.exec(ctx, "DELETE FROM hook_leases WHERE lane = $1 AND owner = $2", lane, owner)
+	_, err := l.do.exec(ctx, drop, lane, owner)
+	return err
+}
+
+// Leave gives a lease up in a transaction.
+func (l *Ledger) Leave(ctx context.Context, tx Tx, lane, owner string) error {
+	_, err := tx.exec(ctx, drop, lane, owner)
 	return err
 }
 

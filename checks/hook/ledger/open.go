@@ -2,13 +2,20 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Ledger is an open database. It may be used from several goroutines.
 type Ledger struct {
+	// Pool is set for Postgres, File for SQLite: for the queue in the same database.
+	Pool *pgxpool.Pool
+	File *sql.DB
 	// Alone: no other server has the file open, so whatever looks like running work
 	// was cut off. Never known of Postgres.
 	Alone bool
@@ -29,8 +36,12 @@ type statements struct {
 	each func(ctx context.Context, query string, args []any, row func(scan func(...any) error) error) error
 }
 
-// Tx is an open transaction.
-type Tx struct{ statements }
+// Tx is an open transaction. SQL or PGX is set, after the database.
+type Tx struct {
+	statements
+	SQL *sql.Tx
+	PGX pgx.Tx
+}
 
 // Do does a statement of somebody who keeps things of his own in the same database, and
 // tells how many rows it changed. Arguments are written $1.

@@ -70,8 +70,8 @@ func (l *Ledger) Next(ctx context.Context, lane, owner string) (Work, error) {
 }
 
 // end writes down how a run ended, if the work is still its owner's.
-func (l *Ledger) end(ctx context.Context, work int64, owner, set string, args ...any) error {
-	n, err := l.do.exec(ctx, l.at("UPDATE hook_works SET "+set+" WHERE id = $1 AND owner = $2 AND state = 'running'"), append([]any{work, owner}, args...)...)
+func (l *Ledger) end(ctx context.Context, on statements, work int64, owner, set string, args ...any) error {
+	n, err := on.exec(ctx, l.at("UPDATE hook_works SET "+set+" WHERE id = $1 AND owner = $2 AND state = 'running'"), append([]any{work, owner}, args...)...)
 	if err != nil {
 		return fmt.Errorf("write down the end of work %d: %w", work, err)
 	}
@@ -83,43 +83,31 @@ func (l *Ledger) end(ctx context.Context, work int64, owner, set string, args ..
 
 // Succeed ends a work.
 func (l *Ledger) Succeed(ctx context.Context, work int64, owner string) error {
-	return l.end(ctx, work, owner, "state = 'done', error = '', ended_at = {now}")
+	return l.end(ctx, l.do, work, owner, "state = 'done', error = '', ended_at = {now}")
 }
 
-// Retry has a work that failed wait for its next try.
-func (l *Ledger) Retry(ctx context.Context, work int64, owner, why string, wait time.Duration) error {
-	return l.end(ctx, work, owner, "state = 'queued', tries = tries + 1, error = $3, due_at = {now} + $4", text(why), wait.Milliseconds())
+// Retry has a work that failed wait for its next try, and says when that is due.
+func (l *Ledger) Retry(ctx context.Context, tx Tx, work int64, owner, why string, wait time.Duration) (time.Time, error) {
+	err := l.end(ctx, tx.statements, work, owner, "state = 'queued', tries = tries + 1, error = $3, due_at = {now} + $4", text(why), wait.Milliseconds())
+	if err != nil {
+		return time.Time{}, err
+	}
+	due, err := one[int64](ctx, tx.statements, "SELECT due_at FROM hook_works WHERE id = $1", work)
+	return moment(due), err
 }
 
 // Bury makes a work that failed once too often a dead letter.
 func (l *Ledger) Bury(ctx context.Context, work int64, owner, why string) error {
-	return l.end(ctx, work, owner, "state = 'dead', tries = tries + 1, error = $3, ended_at = {now}", text(why))
+	return l.end(ctx, l.do, work, owner, "state = 'dead', tries = tries + 1, error = $3, ended_at = {now}", text(why))
 }
 
 // HandBack has a work that was interrupted wait for another server. It is no try.
-func (l *Ledger) HandBack(ctx context.Context, work int64, owner string) error {
-	return l.end(ctx, work, owner, "state = 'queued', due_at = {now}")
+func (l *Ledger) HandBack(ctx context.Context, tx Tx, work int64, owner string) error {
+	return l.end(ctx, tx.statements, work, owner, "state = 'queued', due_at = {now}")
 }
 
 // Say writes down a step of a run.
 func (l *Ledger) Say(ctx context.Context, work int64, run int, step string) (time.Time, error) {
 	at, err := one[int64](ctx, l.do, l.at("INSERT INTO hook_steps (work, run, at, step) VALUES ($1, $2, {now}, $3) RETURNING at"), work, run, text(step))
 	return moment(at), err
-}
-
-// Due gives lanes that nobody works on and that have a work to begin: one that is due,
-// or that was left running by a server that is gone. The lane whose work has waited
-// longest comes first.
-func (l *Ledger) Due(ctx context.Context, most int) ([]string, error) {
-	var lanes []string
-	err := l.read.each(ctx, l.at(`SELECT w.lane FROM hook_works w
-		WHERE w.ended_at = 0 AND (w.state = 'running' OR w.due_at <= {now})
-		AND NOT EXISTS (SELECT 1 FROM hook_leases l WHERE l.lane = w.lane AND l.until > {now})
-		GROUP BY w.lane ORDER BY min(w.due_at), w.lane LIMIT $1`), []any{most}, func(scan func(...any) error) error {
-		var lane string
-		err := scan(&lane)
-		lanes = append(lanes, lane)
-		return err
-	})
-	return lanes, err
 }

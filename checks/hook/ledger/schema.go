@@ -69,6 +69,11 @@ CREATE TABLE hook_audit (
 	what TEXT NOT NULL,
 	about TEXT NOT NULL
 );
+`, `
+CREATE TABLE hook_lanes (
+	lane TEXT PRIMARY KEY,
+	job BIGINT NOT NULL
+);
 `}
 
 // migrate makes the tables that are missing.

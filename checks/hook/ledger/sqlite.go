@@ -13,18 +13,19 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 )
 
-// What every connection to a file is told. The one that writes copies the log into the
+// What every connection to a file is told. The write lock is taken when a transaction
+// begins, or two that read first would fail instead of waiting. Who that writes copies the log into the
 // file only when the log has grown to 256 MB because nobody found the time before:
 // deliveries wait for that.
 const (
-	writing = "_pragma=page_size(8192)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	writing = "_txlock=immediate&_pragma=page_size(8192)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)" +
 		"&_pragma=wal_autocheckpoint(32768)&_pragma=journal_size_limit(16777216)"
 	reading = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
 	readers = 4
 )
 
-// plain does statements on a database as they come.
-func plain(db *sql.DB) statements {
+// plain does statements as they come.
+func plain(db querier) statements {
 	return statements{
 		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
 			r, err := db.ExecContext(ctx, query, args...)
@@ -43,76 +44,50 @@ func plain(db *sql.DB) statements {
 	}
 }
 
-// writer is the one connection that writes to a file. To read a statement takes longer
-// than to do it, so each is read once.
-type writer struct {
-	// Deliveries wait for the connection only, everything else first for its turn: of
-	// many lanes, one at most is ahead of a delivery.
-	connection, turn sync.Mutex
+// querier is what a connection, a pool and a transaction of database/sql have in common.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
 
-	on    *sql.Conn
-	known map[string]*sql.Stmt
-	full  bool // every transaction waits for the disk
+// writer is who writes to a file: the ledger's connection, and that of the queue in the
+// same file, one at a time.
+type writer struct {
+	// Deliveries wait for the file only, everything else first for its turn: of many
+	// lanes, one at most is ahead of a delivery.
+	file, turn sync.Mutex
+
+	on   *sql.Conn
+	full bool // every transaction waits for the disk
 	// wrote counts what was written, and recorded the transactions that waited for the
 	// disk.
 	wrote, recorded atomic.Int64
 	busy            atomic.Int64 // until when works stand back, in Unix nanoseconds
 }
 
-// statement is used by whoever has the connection.
-func (w *writer) statement(query string) (*sql.Stmt, error) {
-	if s := w.known[query]; s != nil {
-		return s, nil
-	}
-	s, err := w.on.PrepareContext(context.Background(), query)
-	if err == nil {
-		w.known[query] = s
-	}
-	return s, err
-}
-
-// held are statements for whoever has the connection. That a context ends is seen
-// between them: to watch it during each costs a goroutine, and none takes long.
-func (w *writer) held() statements {
+// whole are statements that are not ended in the middle: that a context ends is seen
+// between them.
+func whole(s statements) statements {
 	return statements{
 		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
-			s, err := w.statement(query)
-			if err != nil || ctx.Err() != nil {
-				return 0, first(err, ctx.Err())
-			}
-			r, err := s.ExecContext(context.WithoutCancel(ctx), args...)
-			if err != nil {
+			if err := ctx.Err(); err != nil {
 				return 0, err
 			}
-			return r.RowsAffected()
+			return s.exec(context.WithoutCancel(ctx), query, args...)
 		},
 		each: func(ctx context.Context, query string, args []any, row func(func(...any) error) error) error {
-			s, err := w.statement(query)
-			if err != nil || ctx.Err() != nil {
-				return first(err, ctx.Err())
-			}
-			r, err := s.QueryContext(context.WithoutCancel(ctx), args...)
-			if err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return walk(r, func() { _ = r.Close() }, row)
+			return s.each(context.WithoutCancel(ctx), query, args, row)
 		},
 	}
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // alone are statements that are transactions of their own, and do not wait for the
 // disk: what is forgotten when the power fails, that a work was done, is done again.
 func (w *writer) alone() statements {
-	held := w.held()
+	held := whole(plain(w.on))
 	return statements{
 		exec: func(ctx context.Context, query string, args ...any) (int64, error) {
 			defer w.queue()()
@@ -138,15 +113,15 @@ const (
 	back    = 10 * time.Millisecond
 )
 
-// queue waits for the turn and the connection, and gives what ends both.
+// queue waits for the turn and the file, and gives what ends both.
 func (w *writer) queue() func() {
 	w.wrote.Add(1)
 	w.turn.Lock()
 	if time.Now().UnixNano() < w.busy.Load() {
 		time.Sleep(back)
 	}
-	w.connection.Lock()
-	return func() { w.connection.Unlock(); w.turn.Unlock() }
+	w.file.Lock()
+	return func() { w.file.Unlock(); w.turn.Unlock() }
 }
 
 // wait says whether what comes next waits for the disk.
@@ -162,32 +137,25 @@ func (w *writer) wait(ctx context.Context, full bool) error {
 	return err
 }
 
-// durably does a transaction that is on the disk when it returns. The write lock is
-// taken when it begins, or two that read first would fail instead of waiting.
+// durably does a transaction that is on the disk when it returns.
 func (w *writer) durably(ctx context.Context, do func(Tx) error) error {
-	w.connection.Lock()
-	defer w.connection.Unlock()
+	w.file.Lock()
+	defer w.file.Unlock()
 	if err := w.wait(ctx, true); err != nil {
 		return err
 	}
-	held := w.held()
-	if _, err := held.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	tx, err := w.on.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
 		return err
 	}
-	committed := false
-	defer func() {
-		if !committed { // which fails where the database has taken all of it back itself
-			_, _ = held.exec(context.WithoutCancel(ctx), "ROLLBACK")
-		}
-	}()
-	if err := do(Tx{held}); err != nil {
+	if err := do(Tx{statements: whole(plain(w.on)), SQL: tx}); err != nil {
+		_ = tx.Rollback() // which fails where the database has taken all of it back itself
 		return err
 	}
-	_, err := held.exec(ctx, "COMMIT")
+	err = tx.Commit()
 	w.wrote.Add(1)
 	w.recorded.Add(1)
 	w.busy.Store(time.Now().Add(moments).UnixNano())
-	committed = err == nil
 	return err
 }
 
@@ -217,15 +185,6 @@ func (w *writer) copies(on *sql.DB, stop <-chan struct{}) {
 	}
 }
 
-func (w *writer) end() error {
-	w.connection.Lock()
-	defer w.connection.Unlock()
-	for _, s := range w.known {
-		_ = s.Close()
-	}
-	return w.on.Close()
-}
-
 func openFile(ctx context.Context, path string) (*Ledger, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -242,24 +201,21 @@ func openFile(ctx context.Context, path string) (*Ledger, error) {
 		return nil, err
 	}
 	file := (&url.URL{Scheme: "file", Path: path}).String()
-	db, err := sql.Open("sqlite", file+"?"+writing)
-	if err != nil {
-		return nil, err
-	}
 	seen, err := sql.Open("sqlite", file+"?"+reading)
 	if err != nil {
 		return nil, err
 	}
 	seen.SetMaxOpenConns(readers)
-	on, err := db.Conn(ctx)
-	if err != nil {
+	w := &writer{}
+	db := connect(seen.Driver(), file+"?"+writing, nil)
+	beside := connect(seen.Driver(), file+"?"+writing, w.queue)
+	if w.on, err = db.Conn(ctx); err != nil {
 		return nil, err
 	}
-	w := &writer{on: on, known: map[string]*sql.Stmt{}, full: true}
-	l := &Ledger{Alone: alone, do: w.alone(), read: plain(seen), begin: w.durably, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", id: "INTEGER PRIMARY KEY AUTOINCREMENT", key: "INTEGER PRIMARY KEY"}
+	l := &Ledger{File: beside, Alone: alone, do: w.alone(), read: plain(seen), begin: w.durably, now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)", id: "INTEGER PRIMARY KEY AUTOINCREMENT", key: "INTEGER PRIMARY KEY"}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() { defer close(stopped); w.copies(seen, stop) }()
-	l.close = []func() error{func() error { close(stop); <-stopped; return seen.Close() }, w.end, db.Close, guard.Close}
+	l.close = []func() error{func() error { close(stop); <-stopped; return seen.Close() }, beside.Close, w.on.Close, db.Close, guard.Close}
 	l.lock = func(_ context.Context, do func() error) error { return do() }
 	return l, nil
 }

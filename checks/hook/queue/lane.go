@@ -17,8 +17,8 @@ var errLost = errors.New("another server has the lane")
 // cause.
 const mostCuts = 20
 
-// late is how much later than a try is due somebody looks, so that it is due by the
-// database's clock too, which counts milliseconds.
+// late is how much later than a try is due somebody looks: the database's clock counts
+// milliseconds, and the queue's may cut what is less.
 const late = 2 * time.Millisecond
 
 // about spreads a time by a fifth, so that what failed together does not come back
@@ -27,12 +27,18 @@ func about(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// tend does what is due in a lane, unless another server does.
-func (q *Queue) tend(lane string) {
+// tend does what is due in a lane, unless another server does: whoever has the lease
+// looks again before it gives it up. The context says for how long works are begun.
+func (q *Queue) tend(more context.Context, lane string) {
 	ctx, owner := context.WithoutCancel(q.ctx), q.id+"/"+q.o.ID()
-	mine, err := asked(ctx, func(c context.Context) (bool, error) { return q.Ledger.Take(c, lane, owner, q.o.Lease) })
+	mine, err := asked(ctx, func(c context.Context) (bool, error) {
+		if err := q.Ledger.Begun(c, lane); err != nil {
+			return false, err
+		}
+		return q.Ledger.Take(c, lane, owner, q.o.Lease)
+	})
 	if err == nil && mine {
-		err = q.drain(ctx, lane, owner)
+		err = q.drain(ctx, more, lane, owner)
 	}
 	if err != nil {
 		q.o.Log.Error("lane left", "lane", lane, "error", err)
@@ -46,8 +52,8 @@ func asked[T any](ctx context.Context, ask func(context.Context) (T, error)) (T,
 	return ask(c)
 }
 
-// drain does the lane's works until none is due.
-func (q *Queue) drain(ctx context.Context, lane, owner string) error {
+// drain does the lane's works until none is due, or no more may be begun here.
+func (q *Queue) drain(ctx, more context.Context, lane, owner string) error {
 	running, end := context.WithCancelCause(q.ctx)
 	beat := make(chan struct{})
 	go func() {
@@ -59,7 +65,7 @@ func (q *Queue) drain(ctx context.Context, lane, owner string) error {
 		_, err := asked(ctx, func(c context.Context) (bool, error) { return true, q.Ledger.Drop(c, lane, owner) })
 		return err
 	}
-	for !q.isClosing() {
+	for !q.isClosing() && more.Err() == nil {
 		w, err := asked(ctx, func(c context.Context) (ledger.Work, error) { return q.Ledger.Next(c, lane, owner) })
 		if err != nil {
 			return errors.Join(err, drop())
@@ -75,7 +81,20 @@ func (q *Queue) drain(ctx context.Context, lane, owner string) error {
 			return errors.Join(err, drop())
 		}
 	}
-	return drop()
+	return q.leave(ctx, lane, owner)
+}
+
+// leave gives a lane to whoever begins its next job.
+func (q *Queue) leave(ctx context.Context, lane, owner string) error {
+	_, err := asked(ctx, func(c context.Context) (bool, error) {
+		return true, q.Ledger.Write(c, func(tx ledger.Tx) error {
+			if err := q.Ledger.Leave(c, tx, lane, owner); err != nil {
+				return err
+			}
+			return q.want(c, tx, []ledger.Lane{{Name: lane}})
+		})
+	})
+	return err
 }
 
 // hold renews a lease until its context ends. If the lease is lost, or may be, it
@@ -119,7 +138,7 @@ func (q *Queue) run(ctx context.Context, w ledger.Work, owner string) error {
 		err = q.attempt(limited, w, owner)
 	}
 	log = log.With("took", time.Since(began))
-	state, write := ledger.Waiting, func(c context.Context) error { return q.Ledger.HandBack(c, w.ID, owner) }
+	state, write := ledger.Waiting, func(c context.Context) error { return q.handBack(c, w, owner) }
 	cause := context.Cause(limited)
 	switch {
 	case err == nil:
@@ -136,11 +155,8 @@ func (q *Queue) run(ctx context.Context, w ledger.Work, owner string) error {
 	default:
 		wait := about(q.o.Waits[w.Tries])
 		log.Warn("work failed and is tried again", "error", err, "wait", wait)
-		write = func(c context.Context) error {
-			failed := q.Ledger.Retry(c, w.ID, owner, text(err, cause), wait)
-			time.AfterFunc(wait+late, func() { q.lanes.offer(w.Lane) })
-			return failed
-		}
+		why := text(err, cause)
+		write = func(c context.Context) error { return q.retry(c, w, owner, why, wait) }
 	}
 	failed := err
 	err = persist(ctx, write)
@@ -149,6 +165,27 @@ func (q *Queue) run(ctx context.Context, w ledger.Work, owner string) error {
 	}
 	q.watch.publish(Event{Work: w.ID, Key: w.Key, Lane: w.Lane, State: state, At: time.Now()})
 	return err
+}
+
+// handBack has another server do a work.
+func (q *Queue) handBack(ctx context.Context, w ledger.Work, owner string) error {
+	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		if err := q.Ledger.HandBack(ctx, tx, w.ID, owner); err != nil {
+			return err
+		}
+		return q.want(ctx, tx, []ledger.Lane{{Name: w.Lane}})
+	})
+}
+
+// retry has a work tried again after a while.
+func (q *Queue) retry(ctx context.Context, w ledger.Work, owner, why string, wait time.Duration) error {
+	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		due, err := q.Ledger.Retry(ctx, tx, w.ID, owner, why, wait)
+		if err != nil {
+			return err
+		}
+		return q.later(ctx, tx, w.Lane, due.Add(late))
+	})
 }
 
 // text is an error as the ledger keeps it.

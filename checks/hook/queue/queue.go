@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -73,7 +74,7 @@ type Queue struct {
 
 	o       Options
 	id      string
-	lanes   *lanes
+	rail    rail
 	asks    chan ask
 	closing chan struct{} // closed when nothing new is begun
 	ctx     context.Context
@@ -102,14 +103,20 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 }
 
 func (q *Queue) begin(ctx context.Context) error {
-	q.lanes = &lanes{tend: q.tend, free: q.o.Workers, known: map[string]stand{}}
+	var err error
+	if q.rail, err = q.lay(ctx); err != nil {
+		return err
+	}
 	if q.Ledger.Alone {
 		if err := q.Ledger.Forget(ctx); err != nil {
 			return err
 		}
+		if err := q.look(ctx, 0); err != nil {
+			return err
+		}
 	}
-	if err := q.look(ctx); err != nil {
-		return err
+	if err := q.rail.start(q.ctx); err != nil {
+		return fmt.Errorf("start queue: %w", err)
 	}
 	q.beside.Go(q.recorder)
 	q.beside.Go(q.lookout)
@@ -129,10 +136,10 @@ func (q *Queue) Stop(ctx context.Context) error {
 		q.beside.Wait()
 		grace, cancel := context.WithTimeout(ctx, q.o.Grace)
 		defer cancel()
-		err := q.lanes.close(grace)
+		err := q.rail.stop(grace)
 		if err != nil {
 			q.cut(errStopped)
-			err = q.lanes.close(ctx)
+			err = q.rail.stop(ctx)
 		}
 		q.cut(errStopped)
 		q.watch.close()

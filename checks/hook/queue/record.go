@@ -95,12 +95,11 @@ func (q *Queue) gather(first ask) []ask {
 func (q *Queue) record(asks []ask) {
 	// Two servers that record the same works must meet in the same order.
 	slices.SortStableFunc(asks, func(a, b ask) int { return cmp.Compare(a.key(), b.key()) })
-	receipts, jobs, err := q.write(asks)
+	receipts, err := q.write(asks)
 	if err == nil {
 		for i, a := range asks {
 			a.told <- told{receipts[i], nil}
 		}
-		q.offer(jobs)
 		return
 	}
 	if len(asks) == 1 {
@@ -113,12 +112,12 @@ func (q *Queue) record(asks []ask) {
 	}
 }
 
-func (q *Queue) write(asks []ask) ([]hook.Receipt, []ledger.Job, error) {
+func (q *Queue) write(asks []ask) ([]hook.Receipt, error) {
 	ctx, cancel := context.WithTimeout(q.ctx, writes)
 	defer cancel()
 	var receipts []hook.Receipt
-	var jobs []ledger.Job
 	err := q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		var lanes []ledger.Lane
 		for _, a := range asks {
 			receipt, job, err := q.Ledger.Record(ctx, tx, a.delivery, a.decision)
 			if err != nil {
@@ -126,19 +125,12 @@ func (q *Queue) write(asks []ask) ([]hook.Receipt, []ledger.Job, error) {
 			}
 			receipts = append(receipts, receipt)
 			if job != nil {
-				jobs = append(jobs, *job)
+				lanes = append(lanes, ledger.Lane{Name: job.Lane})
 			}
 		}
-		return nil
+		return q.want(ctx, tx, lanes)
 	})
-	return receipts, jobs, err
-}
-
-// offer has somebody look at the lanes of works that were just recorded.
-func (q *Queue) offer(jobs []ledger.Job) {
-	for _, j := range jobs {
-		q.lanes.offer(j.Lane)
-	}
+	return receipts, err
 }
 
 // Add records a work that no delivery asks for by itself: one that follows from another
@@ -173,15 +165,13 @@ func (q *Queue) Redrive(ctx context.Context, work int64) error {
 
 // change does something after which a work may have to be begun.
 func (q *Queue) change(ctx context.Context, do func(ledger.Tx) (*ledger.Job, error)) error {
-	var job *ledger.Job
-	err := q.Ledger.Write(ctx, func(tx ledger.Tx) (err error) {
-		job, err = do(tx)
-		return err
+	return q.Ledger.Write(ctx, func(tx ledger.Tx) error {
+		job, err := do(tx)
+		if err != nil || job == nil {
+			return err
+		}
+		return q.want(ctx, tx, []ledger.Lane{{Name: job.Lane}})
 	})
-	if err == nil && job != nil {
-		q.offer([]ledger.Job{*job})
-	}
-	return err
 }
 
 // Dismiss makes a dead letter one that nobody has to look at any more. It is kept as

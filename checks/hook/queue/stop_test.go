@@ -90,7 +90,7 @@ func TestWorkThatDoesNotEndIsReported(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(end)
-	if err := q.lanes.close(t.Context()); err != nil {
+	if err := q.rail.stop(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := q.Ledger.Close(); err != nil {
