@@ -2,10 +2,13 @@ package alarm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/tminus/deploy-action/checks/deployment"
 )
@@ -49,7 +52,6 @@ func (a Alarm) Lane() string { return strings.ToLower(a.Repository) + " " + a.En
 
 // delivery is what is read of a delivery about a deployment's status.
 type delivery struct {
-	Action string `json:"action"`
 	Status struct {
 		State       string `json:"state"`
 		Description string `json:"description"`
@@ -74,11 +76,45 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	if event != "deployment_status" {
 		return Alarm{}, "event " + event + " is not about a deployment's status", false
 	}
-	var d delivery
-	if err := json.Unmarshal(body, &d); err != nil {
+	d, err := read(body)
+	if err != nil {
 		return Alarm{}, "the payload cannot be read: " + err.Error(), false
 	}
 	return r.judge(d)
+}
+
+// read reads of a delivery what matters. GitHub sends a hundred fields beside those, and
+// to decode all of them would take longer than everything else.
+func read(body []byte) (delivery, error) {
+	var d delivery
+	if !gjson.ValidBytes(body) {
+		return d, errors.New("it is no JSON")
+	}
+	status, made := gjson.GetBytes(body, "deployment_status"), gjson.GetBytes(body, "deployment")
+	var errs []error
+	for _, field := range []struct {
+		name string
+		is   gjson.Result
+		into any
+	}{
+		{"deployment_status.state", status.Get("state"), &d.Status.State},
+		{"deployment_status.description", status.Get("description"), &d.Status.Description},
+		{"deployment.id", made.Get("id"), &d.Deployment.ID},
+		{"deployment.sha", made.Get("sha"), &d.Deployment.SHA},
+		{"deployment.task", made.Get("task"), &d.Deployment.Task},
+		{"deployment.environment", made.Get("environment"), &d.Deployment.Environment},
+		{"deployment.payload", made.Get("payload"), &d.Deployment.Payload},
+		{"deployment.creator.login", made.Get("creator.login"), &d.Deployment.Creator.Login},
+		{"repository.full_name", gjson.GetBytes(body, "repository.full_name"), &d.Repository.FullName},
+	} {
+		if !field.is.Exists() {
+			continue
+		}
+		if err := json.Unmarshal([]byte(field.is.Raw), field.into); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field.name, err))
+		}
+	}
+	return d, errors.Join(errs...)
 }
 
 // judge judges what was read, from a delivery or from GitHub itself.

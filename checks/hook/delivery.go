@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // Delivery is one signed message of GitHub.
@@ -92,26 +93,12 @@ func (d *Delivery) read() error {
 	if !json.Valid(d.Payload) {
 		return errors.New("it is no JSON")
 	}
-	all := bytes.TrimLeft(d.Payload, blank)
-	if all[0] != '{' {
+	all := gjson.ParseBytes(d.Payload)
+	if !all.IsObject() {
 		return errors.New("it is no object")
 	}
-	for name, value := range fields(all) {
-		switch name {
-		case "action":
-			d.Action = label(value)
-		case "repository":
-			d.Repository = ""
-			if value[0] != '{' {
-				continue
-			}
-			for name, value := range fields(value) {
-				if name == "full_name" {
-					d.Repository = label(value)
-				}
-			}
-		}
-	}
+	// To decode a hundred fields of which two matter would take longer than all else.
+	d.Action, d.Repository = label(all.Get("action")), label(all.Get("repository.full_name"))
 	return nil
 }
 
@@ -122,10 +109,9 @@ func short(name string) string {
 }
 
 // label is a value that should be a name, empty if it is none.
-func label(value []byte) string {
-	var name string
-	if json.Unmarshal(value, &name) != nil {
+func label(value gjson.Result) string {
+	if value.Type != gjson.String {
 		return ""
 	}
-	return short(name)
+	return short(value.Str)
 }
