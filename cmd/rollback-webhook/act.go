@@ -31,6 +31,9 @@ type actor struct {
 	log     *slog.Logger
 	// patience is how long the job that failed may take to take its release back itself.
 	patience time.Duration
+	// hurried tells whether a person has asked for the same meanwhile, and waits for it;
+	// nil if nobody can.
+	hurried func(ctx context.Context, repository, env string) bool
 	// try counts how often the work was begun: what an earlier try left open is closed.
 	try int
 	// dispatch takes releases back in place of this server; nil if it does so itself.
@@ -135,7 +138,8 @@ func runs(ctx context.Context, c *github.Client, al alarm.Alarm) bool {
 	return err == nil && !now.Over(run.Attempt)
 }
 
-// leave gives the job that failed the time to take its release back itself.
+// leave gives the job that failed the time to take its release back itself, unless a
+// person does not want to wait.
 func (a *actor) leave(ctx context.Context, c *github.Client, al alarm.Alarm) error {
 	for end := time.Now().Add(a.patience); time.Now().Before(end); {
 		select {
@@ -145,6 +149,9 @@ func (a *actor) leave(ctx context.Context, c *github.Client, al alarm.Alarm) err
 		}
 		if !runs(ctx, c, al) {
 			return nil // gone, or nobody to wait for
+		}
+		if a.hurried != nil && a.hurried(ctx, al.Repository, al.Environment) {
+			return nil
 		}
 	}
 	return nil

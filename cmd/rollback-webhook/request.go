@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tminus/deploy-action/checks/card"
@@ -128,4 +129,18 @@ func (a *actor) allowed(ctx context.Context, r request) error {
 		return settled(fmt.Sprintf("%s may not write to %s", r.By, r.Repository))
 	}
 	return nil
+}
+
+// hurried tells whether a person asks to roll an environment back and waits for another
+// work of it.
+func (s *server) hurried(ctx context.Context, repository, env string) bool {
+	waiting, err := s.queue.Ledger.Works(ctx, ledger.Filter{Lane: laneOf(repository, env), State: ledger.Waiting})
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(waiting, func(w ledger.Work) bool {
+		var j job
+		var r request
+		return json.Unmarshal(w.Args, &j) == nil && j.Do == "request" && json.Unmarshal(j.With, &r) == nil && r.Do == card.RollBack && s.actor.allowed(ctx, r) == nil
+	})
 }

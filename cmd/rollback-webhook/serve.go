@@ -131,7 +131,7 @@ func (s *server) open(ctx context.Context) (http.Handler, error) {
 	s.kept = &kept{client: s.config.repository}
 	s.actor = &actor{
 		github: s.kept.repository, project: s.kept.project, account: s.config.account, rules: s.config.rules(), probe: prober, redact: s.redact, log: s.log,
-		patience: s.config.Patience, app: s.config.App, page: s.config.PublicURL,
+		patience: s.config.Patience, hurried: s.hurried, app: s.config.App, page: s.config.PublicURL,
 	}
 	if s.queue, err = queue.Open(ctx, queue.Options{Database: s.config.Database, Log: s.log, Do: s.work, After: s.after, Waits: s.waits}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", errors.New(s.redact(err.Error())))
