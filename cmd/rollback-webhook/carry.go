@@ -117,7 +117,7 @@ func alone(env string, s pipeline.Stage) pipeline.Plan {
 func (a *actor) carry(ctx context.Context, s *scene, name string, plan pipeline.Plan, say func(string), more ...pipeline.Observer) error {
 	r := s.release()
 	runs := &checkrun.Keeper{
-		Client: s.client, SHA: r.SHA, Name: name + " by the server", Links: markdown.Links{Folder: r.Folder},
+		Client: s.client, SHA: r.SHA, Name: name + " · " + s.env, Links: markdown.Links{Folder: r.Folder},
 		Owner: checkrun.Owner{Run: r.ID, Attempt: max(a.try, 1), Job: ownJob, URL: first(a.page, r.Run.URL)},
 	}
 	var failed []string

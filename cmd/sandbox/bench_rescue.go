@@ -95,7 +95,7 @@ func (s *watched) rescue(ctx context.Context, latency time.Duration, turn int) (
 func (s *watched) passed(stage string) int {
 	n := 0
 	for _, r := range s.hub.Runs(s.hub.sha) {
-		if strings.HasPrefix(r.Name, "Rollback by the server") && strings.HasSuffix(r.Name, stage) && r.Conclusion == "success" {
+		if strings.HasPrefix(r.Name, "Rollback · production") && strings.HasSuffix(r.Name, stage) && r.Conclusion == "success" {
 			n++
 		}
 	}

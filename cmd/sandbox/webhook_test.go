@@ -53,7 +53,7 @@ func TestAFailedDeploymentStatusStartsOneRollback(t *testing.T) {
 	if d := differing(good, s.servingIn("production")); len(d) != 0 {
 		t.Errorf("production serves other versions of %v", d)
 	}
-	if got := s.runsNamed("Rollback by the server / "); !slices.Equal(got, []string{"1 Rollback production success", "2 Health production success", "3 Smoke production success"}) {
+	if got := s.runsNamed("Rollback · production / "); !slices.Equal(got, []string{"1 Rollback production success", "2 Health production success", "3 Smoke production success"}) {
 		t.Errorf("check runs %q", got)
 	}
 	// Told again, and after the server was killed, nothing is done twice.
