@@ -192,6 +192,42 @@ func TestACancelledCallEndsAtOnce(t *testing.T) {
 	})
 }
 
+// A deployment that is on its way when everything is cancelled may still take effect:
+// its answer is waited for, but not for long.
+func TestADeploymentThatWasBegunIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		takes time.Duration
+		after time.Duration
+		works bool
+	}{{"it is answered in time", time.Second, time.Second, true}, {"nobody answers", time.Hour, linger, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(context.Background())
+				w := &wire{reply: func(r *http.Request, _ string) (int, http.Header, string, error) {
+					cancel()
+					select {
+					case <-time.After(tt.takes):
+						return ok(`{"id":"d","versions":[]}`)
+					case <-r.Context().Done():
+						return 0, nil, "", r.Context().Err()
+					}
+				}}
+				begin := time.Now()
+				_, err := client(w).Deploy(ctx, "api", nil, "r1", false)
+				if took := time.Since(begin); (err == nil) != tt.works || took != tt.after {
+					t.Errorf("after %s: %v", took, err)
+				}
+				if _, err := client(w).Deploy(ctx, "api", nil, "r1", false); !errors.Is(err, context.Canceled) {
+					t.Errorf("one that was not begun: %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestTheFieldSuccessDecidesNotTheStatus(t *testing.T) {
 	t.Parallel()
 	w := &wire{reply: func(*http.Request, string) (int, http.Header, string, error) {

@@ -3,6 +3,7 @@ package cloudflare
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/workers"
@@ -109,7 +110,15 @@ func (c *Client) Versions(ctx context.Context, script string) ([]Version, error)
 // Deploy gives versions of a script their share of the traffic. Force is the
 // only way past Cloudflare's refusal to bring back a version whose secrets have
 // changed since (code 10220).
+//
+// A call that was begun is not given up at once when the context ends: it might take
+// effect after somebody has looked what serves. Its answer is waited for a little.
 func (c *Client) Deploy(ctx context.Context, script string, traffic []Traffic, message string, force bool) (Deployment, error) {
+	if err := ctx.Err(); err != nil {
+		return Deployment{}, wrap(err, "deploy %s", script)
+	}
+	ctx, end := lingering(ctx)
+	defer end()
 	var p workers.ScriptDeploymentNewParams
 	c.in(&p.AccountID.Value)
 	body := struct {
@@ -126,6 +135,19 @@ func (c *Client) Deploy(ctx context.Context, script string, traffic []Traffic, m
 		return err
 	}, opts...)
 	return d, wrap(err, "deploy %s", script)
+}
+
+// linger is how long an answer is waited for after the context has ended. A runner kills
+// a cancelled step after some 10 s, and what was moved has to be put back before.
+const linger = 2 * time.Second
+
+// lingering is a context that ends a little later than another one.
+func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(linger, func() { cancel(context.Cause(ctx)) })
+	})
+	return later, func() { stop(); cancel(nil) }
 }
 
 // Settings are the properties of a script that no version carries.
