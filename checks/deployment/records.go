@@ -90,6 +90,22 @@ func Back(all []Record, to string) (from, good *release.Manifest, err error) {
 	return from, nil, nil
 }
 
+// Latest is where the newest release is among the records, below zero if there are
+// rollbacks only.
+func Latest(all []Record) int {
+	return slices.IndexFunc(all, func(r Record) bool { return r.Manifest.Back == nil })
+}
+
+// Taker is the rollback that took a release of the records back, nil if none did.
+func Taker(all []Record, i int) *Record {
+	for at := range all[:i] {
+		if back := all[at].Manifest.Back; back != nil && back.From == all[i].Release && all[at].Good {
+			return &all[at]
+		}
+	}
+	return nil
+}
+
 // Unsettled tells whether the records do not say how it is once a release has been
 // taken back: that it serves no more, and that what was begun last came to its end. A
 // run that was killed leaves them so.
@@ -118,7 +134,7 @@ func (k *Keeper) LastGood(env string) (release.Manifest, bool) {
 // in any release after the one to go back to; sorted. Without a name that is the one
 // before the newest.
 func Compromised(all []Record, to string) []string {
-	newest := slices.IndexFunc(all, func(r Record) bool { return r.Manifest.Back == nil })
+	newest := Latest(all)
 	var names []string
 	for i, r := range all {
 		if to != "" && r.Release > to || to == "" && i <= newest {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tminus/deploy-action/checks/console"
 	"github.com/tminus/deploy-action/checks/deployment"
@@ -16,11 +15,8 @@ const shownReleases = 8
 // live is the release that a rollback would take back: the newest, unless that was
 // done.
 func live(all []deployment.Record) string {
-	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil })
-	if i < 0 {
-		return ""
-	}
-	if slices.ContainsFunc(all[:i], func(r deployment.Record) bool { return r.Manifest.Back.From == all[i].Release && r.Good }) {
+	i := deployment.Latest(all)
+	if i < 0 || deployment.Taker(all, i) != nil {
 		return ""
 	}
 	return all[i].Release

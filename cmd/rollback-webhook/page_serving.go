@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"path"
 	"slices"
 	"sync"
 
@@ -19,16 +18,13 @@ import (
 // scripts are those of the newest release that goes forward, by the records, as far
 // as the server may touch them; sorted by the names of their Workers.
 func scripts(all []deployment.Record, rules alarm.Rules) []release.Placed {
-	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil })
+	i := deployment.Latest(all)
 	if i < 0 {
 		return nil
 	}
-	allowed := func(script string) bool {
-		return slices.ContainsFunc(rules.Scripts, func(pattern string) bool { ok, err := path.Match(pattern, script); return ok && err == nil })
-	}
 	var on []release.Placed
 	for _, w := range all[i].Workers {
-		if allowed(w.Script) {
+		if rules.Script(w.Script) {
 			on = append(on, w)
 		}
 	}

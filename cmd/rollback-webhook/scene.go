@@ -43,7 +43,7 @@ func (a *actor) look(ctx context.Context, repository, env string) (*scene, error
 		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r.Creator, r.Raw) != "" || a.rules.Outside(repository, env, r.Payload) != "")
 	})
 	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
-	if s.newest = slices.IndexFunc(all, func(r deployment.Record) bool { return r.Manifest.Back == nil }); s.newest < 0 {
+	if s.newest = deployment.Latest(all); s.newest < 0 {
 		return nil, settled(fmt.Sprintf("GitHub has no record of a release of %s that this server may touch", env))
 	}
 	return s, nil
@@ -53,14 +53,7 @@ func (a *actor) look(ctx context.Context, repository, env string) (*scene, error
 func (s *scene) release() deployment.Record { return s.records[s.newest] }
 
 // taken is the rollback that took the newest release back already, nil if none did.
-func (s *scene) taken() *deployment.Record {
-	for i, r := range s.records[:s.newest] {
-		if r.Manifest.Back.From == s.release().Release && r.Good {
-			return &s.records[i]
-		}
-	}
-	return nil
-}
+func (s *scene) taken() *deployment.Record { return deployment.Taker(s.records, s.newest) }
 
 // back is the way back from the newest release.
 func (s *scene) back() (*rollback.Return, error) {

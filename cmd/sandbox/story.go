@@ -219,6 +219,7 @@ func trimDashes(args []string) []string {
 var next = strings.TrimLeft(`
 What to try next:
   go run ./cmd/sandbox --break smoke-production   a gate that closes for real
+  go run ./cmd/sandbox webhook                    a runner dies, and the webhook server takes its release back
   go run ./cmd/sandbox -- --dry-run               the plan, and nothing else
   go run ./cmd/sandbox serve                      keep the account up, and run deploy-action or wrangler against it
   go run ./cmd/sandbox bench --latency 150ms      against wrangler, in one run
