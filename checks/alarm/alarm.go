@@ -71,7 +71,8 @@ type delivery struct {
 	} `json:"repository"`
 }
 
-// Judge reads a delivery. The text is the reason, whatever the answer.
+// Judge reads a delivery, which is JSON. The text is the reason, whatever the answer.
+// Most deliveries tell of no failure: the release in them is not read, [Release] does.
 func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	if event != "deployment_status" {
 		return Alarm{}, "event " + event + " is not about a deployment's status", false
@@ -83,35 +84,54 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	return r.judge(d)
 }
 
+// Release reads of a delivery about a deployment's status which release it is about,
+// whatever became of it; false if it is none of this action.
+func Release(body []byte) (Alarm, bool) {
+	d, err := read(body)
+	if err != nil {
+		return Alarm{}, false
+	}
+	a := d.alarm()
+	var ours bool
+	a.Payload, ours = deployment.ParsePayload(d.Deployment.Payload)
+	return a, ours
+}
+
+// alarm is what a delivery is about, without the release.
+func (d delivery) alarm() Alarm {
+	return Alarm{Repository: d.Repository.FullName, Environment: d.Deployment.Environment, Deployment: d.Deployment.ID, SHA: d.Deployment.SHA, Words: d.Status.Description}
+}
+
 // read reads of a delivery what matters. GitHub sends a hundred fields beside those, and
 // to decode all of them would take longer than everything else.
 func read(body []byte) (delivery, error) {
 	var d delivery
-	if !gjson.ValidBytes(body) {
-		return d, errors.New("it is no JSON")
-	}
-	status, made := gjson.GetBytes(body, "deployment_status"), gjson.GetBytes(body, "deployment")
+	// As text: to look for each field in a list of bytes would copy all of it.
+	all := gjson.ParseBytes(body)
+	status, made := all.Get("deployment_status"), all.Get("deployment")
+	d.Deployment.Payload = json.RawMessage(made.Get("payload").Raw)
 	var errs []error
 	for _, field := range []struct {
 		name string
 		is   gjson.Result
-		into any
+		into *string
 	}{
 		{"deployment_status.state", status.Get("state"), &d.Status.State},
 		{"deployment_status.description", status.Get("description"), &d.Status.Description},
-		{"deployment.id", made.Get("id"), &d.Deployment.ID},
 		{"deployment.sha", made.Get("sha"), &d.Deployment.SHA},
 		{"deployment.task", made.Get("task"), &d.Deployment.Task},
 		{"deployment.environment", made.Get("environment"), &d.Deployment.Environment},
-		{"deployment.payload", made.Get("payload"), &d.Deployment.Payload},
 		{"deployment.creator.login", made.Get("creator.login"), &d.Deployment.Creator.Login},
-		{"repository.full_name", gjson.GetBytes(body, "repository.full_name"), &d.Repository.FullName},
+		{"repository.full_name", all.Get("repository.full_name"), &d.Repository.FullName},
 	} {
-		if !field.is.Exists() {
-			continue
+		if field.is.Type != gjson.String && field.is.Type != gjson.Null {
+			errs = append(errs, fmt.Errorf("%s is no text", field.name))
 		}
-		if err := json.Unmarshal([]byte(field.is.Raw), field.into); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field.name, err))
+		*field.into = field.is.Str
+	}
+	if id := made.Get("id"); id.Exists() {
+		if err := json.Unmarshal([]byte(id.Raw), &d.Deployment.ID); err != nil {
+			errs = append(errs, fmt.Errorf("deployment.id: %w", err))
 		}
 	}
 	return d, errors.Join(errs...)
@@ -119,13 +139,16 @@ func read(body []byte) (delivery, error) {
 
 // judge judges what was read, from a delivery or from GitHub itself.
 func (r Rules) judge(d delivery) (Alarm, string, bool) {
-	p, ours := deployment.ParsePayload(d.Deployment.Payload)
-	a := Alarm{Repository: d.Repository.FullName, Environment: d.Deployment.Environment, Deployment: d.Deployment.ID, SHA: d.Deployment.SHA, Payload: p, Words: d.Status.Description}
+	a := d.alarm()
 	switch {
 	case d.Status.State != "failure" && d.Status.State != "error":
 		return a, "the deployment is " + d.Status.State, false
 	case deployment.Aside(d.Status.Description):
 		return a, "the status is about a hold", false
+	}
+	p, ours := deployment.ParsePayload(d.Deployment.Payload)
+	a.Payload = p
+	switch {
 	case !ours:
 		return a, "the deployment is not of this action", false
 	case d.Deployment.Task != deployment.TaskDeploy || p.Manifest.Back != nil:

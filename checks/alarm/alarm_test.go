@@ -42,7 +42,6 @@ func TestEverythingElseIsIgnoredWithAReason(t *testing.T) {
 		says        string
 	}{
 		{"another event", "push", body(), "not about"},
-		{"no JSON", "deployment_status", []byte(`{`), "cannot be read"},
 		{"a release that goes well", "deployment_status", body(`"failure"`, `"success"`), "is success"},
 		{"one that is retired", "deployment_status", body(`"failure"`, `"inactive"`), "is inactive"},
 		{"one that is held", "deployment_status", body("Smoke production failed", "Held by octocat"), "a hold"},

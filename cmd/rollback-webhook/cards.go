@@ -29,7 +29,11 @@ func laneOf(repository, env string) string {
 // changes nothing else.
 func (s *server) show(d hook.Delivery, al alarm.Alarm, why string) hook.Decision {
 	ignored := hook.Decision{Environment: al.Environment, Reason: why}
-	if s.config.App == 0 || al.Payload.Release == "" || s.config.rules().Outside(al.Repository, al.Environment, al.Payload) != "" {
+	if s.config.App == 0 || d.Event != "deployment_status" {
+		return ignored
+	}
+	al, ours := alarm.Release(d.Payload)
+	if !ours || s.config.rules().Outside(al.Repository, al.Environment, al.Payload) != "" {
 		return ignored
 	}
 	o, err := order("card", "card "+d.GUID, "card "+laneOf(al.Repository, al.Environment), drawing{al.Repository, al.Environment})

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -320,5 +321,20 @@ func TestCheckConfigSaysEverythingAtOnce(t *testing.T) {
 	}
 	if code != 2 || strings.Count(out, "\n") != 4 || strings.Contains(out, "hidden") {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// Whoever runs the server and has said how much may lie about is not overruled.
+func TestTheCollectorIsToldOnce(t *testing.T) {
+	was := debug.SetGCPercent(150)
+	limit := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetGCPercent(was); debug.SetMemoryLimit(limit) })
+	spare(func(name string) (string, bool) { return "150", name == "GOGC" })
+	if now := debug.SetGCPercent(150); now != 150 || debug.SetMemoryLimit(-1) != limit {
+		t.Errorf("GOGC=150 was overruled with %d", now)
+	}
+	spare(func(string) (string, bool) { return "", false })
+	if now := debug.SetGCPercent(150); now != idle || debug.SetMemoryLimit(-1) != room {
+		t.Errorf("nothing was said, and it is %d", now)
 	}
 }

@@ -3,11 +3,12 @@ package queue
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/tminus/deploy-action/checks/hook"
 	"github.com/tminus/deploy-action/checks/hook/ledger"
@@ -46,7 +47,7 @@ func (q *Queue) Record(ctx context.Context, d hook.Delivery, c hook.Decision) (h
 	if c.Order != nil && c.Order.Key == "" {
 		return hook.Receipt{}, errors.New("record delivery: its work has no key")
 	}
-	if c.Order != nil && len(c.Order.Args) > 0 && !json.Valid(c.Order.Args) {
+	if c.Order != nil && len(c.Order.Args) > 0 && !gjson.ValidBytes(c.Order.Args) {
 		return hook.Receipt{}, errors.New("record delivery: the arguments of its work are no JSON")
 	}
 	a := ask{d, c, make(chan told, 1)}
@@ -141,7 +142,7 @@ func (q *Queue) Add(ctx context.Context, d hook.Delivery, c hook.Decision) (hook
 	if c.Order == nil || c.Order.Key == "" {
 		return hook.Receipt{}, errors.New("add work: it has no key")
 	}
-	if len(c.Order.Args) > 0 && !json.Valid(c.Order.Args) {
+	if len(c.Order.Args) > 0 && !gjson.ValidBytes(c.Order.Args) {
 		return hook.Receipt{}, errors.New("add work: its arguments are no JSON")
 	}
 	var receipt hook.Receipt
