@@ -21,12 +21,9 @@ func readme(t *testing.T) string {
 // structs; their names are made as kong makes them.
 func flagNames(t *testing.T) map[string]bool {
 	t.Helper()
-	src, err := os.ReadFile("deploy-action/flags.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := strings.Join(goFiles(t, "deploy-action"), "\n")
 	flags := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\t([A-Z][A-Za-z]+) +[\\[\\]a-zA-Z.]+ +`[^`]*help:").FindAllStringSubmatch(string(src), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\t([A-Z][A-Za-z]+) +[\\[\\]a-zA-Z.]+ +`[^`]*help:").FindAllStringSubmatch(src, -1) {
 		if name := kebab(m[1]); !strings.Contains(m[0], "cmd:") {
 			flags["--"+name] = true
 		}

@@ -80,7 +80,7 @@ func (p *promotion) tellPolicy(gate closedGate, policy project.Policy) {
 func (p *promotion) keepOut(ctx context.Context, gate closedGate) {
 	env := gate.target.Env
 	second := *p.program
-	second.command = "hold"
+	second.named = "Hold"
 	if second.common.CheckName != "" {
 		second.common.CheckName += " hold"
 	}
@@ -128,7 +128,7 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 	}
 	// Another name, so that its check runs stand beside those of the promotion.
 	second := *p.program
-	second.command = "rollback"
+	second.named = "Rollback"
 	if second.common.CheckName != "" {
 		second.common.CheckName += " rollback"
 	}

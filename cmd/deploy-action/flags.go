@@ -83,30 +83,6 @@ type planFlags struct {
 	RemoveWorkflows bool     `help:"Plan a promotion that deletes Workflows that the configuration no longer has."`
 }
 
-type rollbackFlags struct {
-	commonFlags
-	accountFlags
-	probeFlags
-	Env          string        `default:"production" placeholder:"NAME" help:"staging or production."`
-	Worker       []string      `placeholder:"NAME" help:"Bring this Worker back only, and validate everything afterwards; repeatable."`
-	Release      string        `placeholder:"ID" help:"The release to go back to; the last good one when not given."`
-	To           string        `placeholder:"VERSION" help:"The version to go back to, of one Worker."`
-	Reason       string        `placeholder:"TEXT" help:"Why, for the record and for whoever is refused by the hold."`
-	DryRun       bool          `help:"Prove that it can be done and change nothing."`
-	ForceSecrets bool          `help:"Bring versions back although secrets have changed since."`
-	Partial      bool          `help:"Bring back what can be, although something else cannot."`
-	SkipSmoke    bool          `help:"Leave the smoke tests out. Health checks still run."`
-	Lock         string        `enum:"wait,refuse" default:"wait" help:"What to do while a release of the environment is under way, as its GitHub deployment says."`
-	LockTimeout  time.Duration `default:"30m" placeholder:"TIME" help:"How long to wait for it."`
-}
-
-type holdFlags struct {
-	commonFlags
-	accountFlags
-	Env    string `default:"production" placeholder:"NAME" help:"staging or production."`
-	Reason string `placeholder:"TEXT" help:"Why, for the record and for whoever is refused by the hold."`
-}
-
 type checkFlags struct {
 	commonFlags
 	accountFlags

@@ -12,6 +12,13 @@ import (
 	"github.com/tminus/deploy-action/runner/rollback"
 )
 
+type holdFlags struct {
+	commonFlags
+	accountFlags
+	Env    string `default:"production" placeholder:"NAME" help:"staging or production."`
+	Reason string `placeholder:"TEXT" help:"Why, for the record and for whoever is refused by the hold."`
+}
+
 // holdCommand is the command hold: every release is kept out of an environment until
 // a person lifts it.
 func (p *program) holdCommand(ctx context.Context, f holdFlags) (pipeline.Verdict, error) {

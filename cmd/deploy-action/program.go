@@ -31,10 +31,10 @@ type program struct {
 	terminal bool
 	size     func() (columns, rows int)
 
-	common  commonFlags
-	command string
-	redact  func(string) string
-	face    *face // nil outside of GitHub Actions
+	common commonFlags
+	named  string // the command, as it is called on GitHub
+	redact func(string) string
+	face   *face // nil outside of GitHub Actions
 }
 
 // main runs the command that the arguments name and gives the exit code.
@@ -62,36 +62,39 @@ func (p *program) main(ctx context.Context) int {
 	if command == "" {
 		return exitPassed // help was asked for
 	}
-	run, common := p.commandOf(command, f)
-	p.command, p.common = command, common
-	verdict, err := run(ctx)
+	j := p.jobs(f)[command]
+	p.named, p.common = j.title, j.common
+	verdict, err := j.run(ctx)
 	return p.code(ctx, verdict, err)
 }
 
-// commandOf is what a command does, and its common flags.
-func (p *program) commandOf(name string, f *flags) (func(context.Context) (pipeline.Verdict, error), commonFlags) {
-	type verdict = pipeline.Verdict
-	switch name {
-	case "plan":
-		return func(ctx context.Context) (verdict, error) { return p.planCommand(ctx, f.Plan) }, f.Plan.commonFlags
-	case "check":
-		return func(ctx context.Context) (verdict, error) { return p.checkCommand(ctx, f.Check) }, f.Check.commonFlags
-	case "migrate":
-		return func(ctx context.Context) (verdict, error) { return p.migrateCommand(ctx, f.Migrate) }, f.Migrate.commonFlags
-	case "validate":
-		return func(ctx context.Context) (verdict, error) { return p.validateCommand(ctx, f.Validate) }, f.Validate.commonFlags
-	case "smoke":
-		return func(ctx context.Context) (verdict, error) { return p.smokeCommand(ctx, f.Smoke) }, f.Smoke.commonFlags
-	case "rollback":
-		return func(ctx context.Context) (verdict, error) { return p.rollbackCommand(ctx, f.Rollback) }, f.Rollback.commonFlags
-	case "hold":
-		return func(ctx context.Context) (verdict, error) { return p.holdCommand(ctx, f.Hold) }, f.Hold.commonFlags
-	case "release-hold":
-		return func(ctx context.Context) (verdict, error) { return p.releaseHoldCommand(ctx, f.ReleaseHold) }, f.ReleaseHold.commonFlags
-	case "status":
-		return func(ctx context.Context) (verdict, error) { return p.statusCommand(ctx, f.Status) }, f.Status.commonFlags
+// job is a command: what it is called on GitHub, the flags that every command has, and
+// what it does.
+type job struct {
+	title  string
+	common commonFlags
+	run    func(context.Context) (pipeline.Verdict, error)
+}
+
+// bound is what a command does with its flags.
+func bound[F any](do func(context.Context, F) (pipeline.Verdict, error), f F) func(context.Context) (pipeline.Verdict, error) {
+	return func(ctx context.Context) (pipeline.Verdict, error) { return do(ctx, f) }
+}
+
+// jobs are all commands by name.
+func (p *program) jobs(f *flags) map[string]job {
+	return map[string]job{
+		"promote":      {"Promote", f.Promote.commonFlags, (&promotion{program: p, flags: f.Promote}).run},
+		"plan":         {"Plan", f.Plan.commonFlags, bound(p.planCommand, f.Plan)},
+		"check":        {"Check", f.Check.commonFlags, bound(p.checkCommand, f.Check)},
+		"migrate":      {"Migrate", f.Migrate.commonFlags, bound(p.migrateCommand, f.Migrate)},
+		"validate":     {"Validate", f.Validate.commonFlags, bound(p.validateCommand, f.Validate)},
+		"smoke":        {"Smoke", f.Smoke.commonFlags, bound(p.smokeCommand, f.Smoke)},
+		"rollback":     {"Rollback", f.Rollback.commonFlags, bound(p.rollbackCommand, f.Rollback)},
+		"hold":         {"Hold", f.Hold.commonFlags, bound(p.holdCommand, f.Hold)},
+		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
+		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
 	}
-	return (&promotion{program: p, flags: f.Promote}).run, f.Promote.commonFlags
 }
 
 // code tells how it ended, in an exit code and, if it could not begin, in words.
@@ -149,11 +152,8 @@ func (p *program) watch() (pipeline.Observer, func()) {
 	return lines, func() {}
 }
 
-// titles are how a command is called on GitHub.
-var titles = map[string]string{"promote": "Promote", "plan": "Plan", "check": "Check", "migrate": "Migrate", "validate": "Validate", "smoke": "Smoke", "rollback": "Rollback", "recovery": "Recovery", "hold": "Hold", "release-hold": "Hold"}
-
 // title is how this run is called on GitHub.
-func (p *program) title() string { return first(p.common.CheckName, titles[p.command], "Action") }
+func (p *program) title() string { return first(p.common.CheckName, p.named, "Action") }
 
 // run runs a plan in front of the observers that the format asks for, of GitHub's,
 // and of others.

@@ -43,7 +43,7 @@ func (p *promotion) leftBehind(ctx context.Context) func(context.Context) {
 func (p *promotion) recover(ctx context.Context, t project.Target, left []string) {
 	p.tell([]finding.Finding{finding.Warnf("left-behind", finding.Position{}, "%s was left half done by release %s, whose run was killed; it is taken back first", t.Env, strings.Join(left, " and "))})
 	second := *p.program
-	second.command = "recovery"
+	second.named = "Recovery"
 	if second.common.CheckName != "" {
 		second.common.CheckName += " recovery"
 	}
