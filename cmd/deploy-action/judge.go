@@ -14,7 +14,7 @@ import (
 // check judges files, code and account before anything is queued: of what this job
 // does, and of the whole road where it builds.
 func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
-	c := stage.Check{Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client}
+	c := stage.Check{Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client, Remarks: p.partial()}
 	if !p.here("build") {
 		c.Dir, c.Targets = "", nil // the code was judged where it was built
 		for _, t := range p.road.deploying {
@@ -24,6 +24,21 @@ func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
 		}
 	}
 	return p.program.check(ctx, c)
+}
+
+// partial says of each environment to which only some Workers go that the others stay on
+// what they serve.
+func (p *promotion) partial() []finding.Finding {
+	var all []finding.Finding
+	for _, whole := range p.road.all {
+		narrow := p.narrowed(whole)
+		if left := len(whole.Scripts) - len(narrow.Scripts); left > 0 && p.skipped(whole.Env) == "" {
+			all = append(all, finding.Warnf("partial-release", narrow.Scripts[0].Section.At, "only %s of %d Workers go to %s; the others stay on what they serve",
+				strings.Join(narrow.Workers(), ", "), len(whole.Scripts), whole.Env).
+				Hintf("see that the others can live with it; health and smoke ask all of %s afterwards", whole.Env))
+		}
+	}
+	return all
 }
 
 // verdicts notes how each step of a run ended.

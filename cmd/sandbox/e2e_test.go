@@ -339,6 +339,9 @@ func TestOneWorkerIsDeployedAndEverythingValidated(t *testing.T) {
 	if asked != 5 {
 		t.Errorf("%d Workers were asked for their health, want all five", asked)
 	}
+	if !strings.Contains(r.text, "partial-release") || !strings.Contains(r.text, "only mcp of 9 Workers go to staging") {
+		t.Errorf("that only one Worker goes is not said:\n%s", r.text)
+	}
 	want := []string{"build passed", "migrate-staging passed", "deploy-staging passed", "health-staging passed", "smoke-staging passed",
 		"migrate-production skipped", "deploy-production skipped", "health-production skipped", "smoke-production skipped"}
 	if !slices.Equal(r.finished(), want) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/tminus/deploy-action/runner/bundle"
@@ -26,6 +27,8 @@ type Check struct {
 	Client *cloudflare.Client
 	// DatabasesOnly leaves out everything that does not concern migrations.
 	DatabasesOnly bool
+	// Remarks are said before anything else: what is odd about what is asked for.
+	Remarks []finding.Finding
 }
 
 // Name implements pipeline.Stage.
@@ -41,7 +44,7 @@ const (
 func (c Check) Tasks() []pipeline.Task {
 	all := &gathered{settings: c.Project.Settings}
 	tasks := []pipeline.Task{{Title: checkFiles, Do: func(_ context.Context, out *pipeline.Out) error {
-		found := check.Files(c.Project, c.envs()...)
+		found := append(slices.Clone(c.Remarks), check.Files(c.Project, c.envs()...)...)
 		if c.DatabasesOnly {
 			found = only(found, "name-id-mismatch", "no-migrations", "shared-store", "placeholder")
 		}
