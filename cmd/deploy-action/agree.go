@@ -25,7 +25,7 @@ func (p *promotion) narrowed(whole project.Target) project.Target {
 // migrate and deploy are the stages of an environment that change it, without
 // what they leave behind.
 func (p *promotion) migrate(t project.Target) stage.Migrate {
-	return stage.Migrate{Client: p.tools.client, FS: p.road.project.FS(), Databases: t.Databases, Account: p.tools.account}
+	return migration(p.tools.client, p.tools.account, p.road.project, t)
 }
 
 func (p *promotion) deploy(t project.Target) fleet.Deploy {

@@ -89,34 +89,6 @@ func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verd
 	return verdict, errors.Join(err, begun(found))
 }
 
-// migrateCommand is the command migrate.
-func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.Verdict, error) {
-	if f.Env == "" {
-		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "migrate does not guess the environment").
-			Hintf("say --env staging, --env production or --env all")
-	}
-	loaded, _, all, err := p.open(f.Env)
-	if err != nil {
-		return pipeline.Pending, err
-	}
-	client, account, err := p.client(f.accountFlags, all)
-	if err != nil && !f.DryRun {
-		return pipeline.Pending, err
-	}
-	var plan pipeline.Plan
-	for _, t := range all {
-		draft := release.NewDraft(release.ID(time.Now(), ""), "", t.Env, time.Now())
-		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: stage.Migrate{Client: client, FS: loaded.FS(), Databases: t.Databases, Account: account, Draft: draft}})
-	}
-	if f.DryRun {
-		return pipeline.Passed, p.dryRun(plan)
-	}
-	if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
-		return verdict, err
-	}
-	return p.run(ctx, plan)
-}
-
 // probing loads what validate and smoke need.
 func (p *program) probing(f probeFlags, env string) (project.Project, []project.Target, stage.Health, error) {
 	loaded, _, all, err := p.open(env)

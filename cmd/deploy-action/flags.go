@@ -89,13 +89,6 @@ type checkFlags struct {
 	Env string `placeholder:"NAME" help:"staging, production or all; all is the default."`
 }
 
-type migrateFlags struct {
-	commonFlags
-	accountFlags
-	Env    string `placeholder:"NAME" help:"staging, production or all. There is no default: say it."`
-	DryRun bool   `help:"Print what would be migrated and change nothing."`
-}
-
 type validateFlags struct {
 	commonFlags
 	probeFlags

@@ -19,7 +19,7 @@ type Ledger struct {
 // Read gives the names of the applied migrations in the order in which they were
 // applied, none when there is no ledger yet.
 func (l Ledger) Read(ctx context.Context) ([]string, error) {
-	rows, err := l.Client.Query(ctx, l.Database, "SELECT name FROM "+quote(l.Table)+" ORDER BY id;")
+	rows, err := l.Client.Query(ctx, l.Database, "SELECT name FROM "+Quote(l.Table)+" ORDER BY id;")
 	if noTable(err) {
 		return nil, nil
 	}
@@ -35,6 +35,33 @@ func (l Ledger) Read(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// Entry is one row of a ledger.
+type Entry struct {
+	Name string
+	// At is when it was applied, as the database wrote it: in UTC, without a zone.
+	At string
+}
+
+// History gives the rows of the ledger in the order in which they were written,
+// none when there is no ledger yet.
+func (l Ledger) History(ctx context.Context) ([]Entry, error) {
+	rows, err := l.Client.Query(ctx, l.Database, "SELECT * FROM "+Quote(l.Table)+" ORDER BY id;")
+	if noTable(err) {
+		return nil, nil
+	}
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	var all []Entry
+	for _, row := range rows[0] {
+		e := Entry{}
+		e.Name, _ = row["name"].(string)
+		e.At, _ = row["applied_at"].(string)
+		all = append(all, e)
+	}
+	return all, nil
+}
+
 // noTable tells whether an error says that the ledger does not exist.
 func noTable(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "no such table")
@@ -42,7 +69,7 @@ func noTable(err error) bool {
 
 // Create makes the ledger if it is not there, in wrangler's form.
 func (l Ledger) Create(ctx context.Context) error {
-	_, err := l.Client.Query(ctx, l.Database, "CREATE TABLE IF NOT EXISTS "+quote(l.Table)+`(
+	_, err := l.Client.Query(ctx, l.Database, "CREATE TABLE IF NOT EXISTS "+Quote(l.Table)+`(
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
 	name       TEXT UNIQUE,
 	applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
@@ -53,7 +80,7 @@ func (l Ledger) Create(ctx context.Context) error {
 // Apply applies one migration and its row in the ledger as one atomic request.
 // When the answer is lost, the ledger tells whether it happened.
 func (l Ledger) Apply(ctx context.Context, name, sql string) error {
-	row := fmt.Sprintf("INSERT INTO %s (name) VALUES (%s);", quote(l.Table), literal(name))
+	row := fmt.Sprintf("INSERT INTO %s (name) VALUES (%s);", Quote(l.Table), literal(name))
 	_, err := l.Client.Query(ctx, l.Database, Statement(sql)+"\n"+row)
 	if err == nil || refused(err) || ctx.Err() != nil {
 		return err
@@ -112,6 +139,8 @@ func Unknown(files, applied []string, ledgerName func(string) string) []string {
 	return unknown
 }
 
-// quote makes an SQL identifier, literal an SQL text.
-func quote(name string) string   { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// Quote makes an SQL identifier of a name.
+func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// literal makes an SQL text.
 func literal(text string) string { return `'` + strings.ReplaceAll(text, `'`, `''`) + `'` }

@@ -129,8 +129,6 @@ func wordAt(sql string, at int, word string) bool {
 	if end > len(sql) || !strings.EqualFold(sql[at:end], word) {
 		return false
 	}
-	inWord := func(i int) bool {
-		return i >= 0 && i < len(sql) && (sql[i] == '_' || sql[i] >= '0' && sql[i] <= '9' || sql[i]|0x20 >= 'a' && sql[i]|0x20 <= 'z')
-	}
-	return !inWord(at) || !inWord(at-1) && !inWord(end)
+	in := func(i int) bool { return i >= 0 && i < len(sql) && inWord(sql[i]) }
+	return !in(at) || !in(at-1) && !in(end)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/rehearsal"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/schema"
@@ -25,6 +26,10 @@ type Migrate struct {
 	// Account is the account's id, for the restore command that is shown.
 	Account string
 	Draft   *release.Draft
+	// First is the environment that a compensation must have been applied to before
+	// this one, empty if there is none; Before are its databases.
+	First  string
+	Before []project.Database
 }
 
 // Name implements pipeline.Stage.
@@ -72,6 +77,20 @@ func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error)
 	return Standing{ID: id, Applied: applied, Unknown: schema.Unknown(d.Files, applied, d.Ledger), Pending: schema.Pending(d.Files, applied, d.Ledger)}, nil
 }
 
+// History is the ledger of a database as the account has it, none when no folder of
+// migrations is named for it.
+func (m Migrate) History(ctx context.Context, d project.Database) ([]schema.Entry, error) {
+	if d.Dir == "" {
+		return nil, nil
+	}
+	id, err := m.find(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	all, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.History(ctx)
+	return all, remedy.For(err, "D1:Edit")
+}
+
 // UnknownMigration is the finding for an applied migration that no file is there for.
 func UnknownMigration(d project.Database, name string) finding.Finding {
 	return finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
@@ -97,6 +116,17 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 		out.Endf("up to date, %d applied", len(applied))
 		return nil
 	}
+	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
+	files, err := m.read(d, pending)
+	if err != nil {
+		return err
+	}
+	if err := m.untested(ctx, d, files); err != nil {
+		return err
+	}
+	if err := m.rehearse(ctx, out, ledger, d, files); err != nil {
+		return err
+	}
 	if done.Bookmark, err = m.Client.Bookmark(ctx, id); err != nil {
 		return remedy.For(err, "D1:Edit")
 	}
@@ -104,28 +134,23 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
 		Hintf("to go back to it, and lose what was written since: %s", m.restore(d, id, done.Bookmark)))
 	out.Sayf("bookmark %s", done.Bookmark)
-	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
 	if len(applied) == 0 {
 		if err := ledger.Create(ctx); err != nil {
 			return remedy.For(err, "D1:Edit")
 		}
 	}
-	return m.apply(ctx, out, ledger, d, done, pending)
+	return m.apply(ctx, out, ledger, d, done, files)
 }
 
 // apply applies files one after another and stops at the first that fails.
-func (m Migrate) apply(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, done release.Migrated, pending []string) error {
-	for i, file := range pending {
-		sql, err := fs.ReadFile(m.FS, file)
-		if err != nil {
-			return err
-		}
-		out.Sayf("%d of %d: %s", i+1, len(pending), d.Ledger(file))
-		if err := ledger.Apply(ctx, d.Ledger(file), string(sql)); err != nil {
+func (m Migrate) apply(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, done release.Migrated, pending []rehearsal.Migration) error {
+	for i, p := range pending {
+		out.Sayf("%d of %d: %s", i+1, len(pending), p.Name)
+		if err := ledger.Apply(ctx, p.Name, p.SQL); err != nil {
 			out.Endf("%d of %d applied", i, len(pending))
-			return m.failed(err, d, file, string(sql), i, len(pending))
+			return m.failed(err, d, p.File, p.SQL, i, len(pending))
 		}
-		done.Applied = append(slices.Clone(done.Applied), d.Ledger(file))
+		done.Applied = append(slices.Clone(done.Applied), p.Name)
 		m.Draft.Migrate(done)
 	}
 	out.Endf("%d applied: %s", len(pending), strings.Join(done.Applied, ", "))

@@ -2,6 +2,7 @@ package stage_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -59,17 +60,31 @@ func newBase(t *testing.T, migrations map[string]string) *base {
 // findings.
 func (b *base) migrate() (pipeline.Verdict, string, []finding.Finding) {
 	b.t.Helper()
+	return b.migrateTo("staging")
+}
+
+func (b *base) migrateTo(env string) (pipeline.Verdict, string, []finding.Finding) {
+	b.t.Helper()
 	loaded, err := project.Load(b.files)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	target, err := loaded.In("staging")
+	target, err := loaded.In(env)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.draft = release.NewDraft("r", "", "staging", time.Now())
+	b.draft = release.NewDraft("r", "", env, time.Now())
+	b.Forget()
 	client := cloudflare.New(cloudflare.Options{BaseURL: b.url + "/client/v4", Account: b.ID(), Token: "token", UserAgent: "test"})
-	return run(b.t, context.Background(), pipeline.Step{Env: "staging", Stage: stage.Migrate{Client: client, FS: loaded.FS(), Databases: target.Databases, Account: b.ID(), Draft: b.draft}})
+	m := stage.Migrate{Client: client, FS: loaded.FS(), Databases: target.Databases, Account: b.ID(), Draft: b.draft}
+	if env == "production" {
+		staging, err := loaded.In("staging")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		m.First, m.Before = "staging", staging.Databases
+	}
+	return run(b.t, context.Background(), pipeline.Step{Env: env, Stage: m})
 }
 
 // run runs one step and gives its verdict, the outcomes of its tasks and its findings.
@@ -150,7 +165,7 @@ func TestPendingMigrationsAreAppliedOnceInOrderWithTheirLedgerRows(t *testing.T)
 		t.Errorf("recorded %+v", m)
 	}
 	bookmark := b.Calls().Matching("GET", "/accounts/*/d1/database/*/time_travel/bookmark")
-	if len(bookmark) != 1 || bookmark[0].Start.After(b.Calls().Matching("POST", "/accounts/*/d1/database/*/query")[1].Start) {
+	if len(bookmark) != 1 || bookmark[0].Start.After(b.Calls().Matching("POST", "/accounts/*/d1/database/*/query")[2].Start) {
 		t.Error("the bookmark was not taken before the first change")
 	}
 	b.Forget()
@@ -162,25 +177,115 @@ func TestPendingMigrationsAreAppliedOnceInOrderWithTheirLedgerRows(t *testing.T)
 	}
 }
 
-func TestAFailedMigrationStopsAtItsLineAndLeavesNothingOfItself(t *testing.T) {
+func TestAMigrationThatWouldFailIsFoundBeforeTheAccountIsTouched(t *testing.T) {
 	t.Parallel()
 	b := newBase(t, map[string]string{
 		"0001_users.sql": users,
 		"0002_bad.sql":   "CREATE TABLE fine (x);\n\nINSERT INTO nowhere VALUES (1);\n",
 		"0003_never.sql": "CREATE TABLE never (x);",
 	})
-	verdict, outcome, found := b.migrate()
-	if verdict != pipeline.Failed || outcome != "1 of 3 applied" {
-		t.Errorf("%s %q", verdict, outcome)
+	verdict, _, found := b.migrate()
+	if verdict != pipeline.Failed || len(b.ledger()) != 0 {
+		t.Errorf("%s, ledger %v", verdict, b.ledger())
 	}
-	if got := b.ledger(); !slices.Equal(got, []string{"0001_users.sql"}) {
-		t.Errorf("ledger %v", got)
-	}
-	i := slices.IndexFunc(found, func(f finding.Finding) bool { return f.Rule == "migration" })
-	if i < 0 || found[i].At.File != "migrations/0002_bad.sql" || found[i].At.Line != 3 || !strings.Contains(found[i].Hint, "the 1 before it") {
+	want := finding.Position{File: "migrations/0002_bad.sql", Line: 3, Column: 13, EndLine: 3, EndColumn: 20}
+	if len(found) != 1 || found[0].Rule != "migration" || found[0].At != want || !strings.Contains(found[0].Hint, "nothing was applied") {
 		t.Errorf("findings %+v", found)
 	}
+	if n := len(b.Calls()); n != 3 {
+		t.Errorf("%d calls, want the list, the ledger and the schema", n)
+	}
+	b.sql("CREATE TABLE users (id TEXT PRIMARY KEY)") // it is not there, so it can be made
+}
+
+// Only the data decides whether an index can be unique.
+func TestAMigrationThatFailsOnTheDataStopsAtItsLineAndLeavesNothingOfItself(t *testing.T) {
+	t.Parallel()
+	b := newBase(t, map[string]string{
+		"0002_more.sql":   "CREATE TABLE more (x);",
+		"0003_unique.sql": "CREATE TABLE fine (x);\n\nCREATE UNIQUE INDEX one ON doubled (id);\n",
+		"0004_never.sql":  "CREATE TABLE never (x);",
+	})
+	b.sql("CREATE TABLE doubled (id TEXT)")
+	b.sql("INSERT INTO doubled VALUES ('a'), ('a')")
+	verdict, outcome, found := b.migrate()
+	if verdict != pipeline.Failed || outcome != "1 of 3 applied" || !slices.Equal(b.ledger(), []string{"0002_more.sql"}) {
+		t.Errorf("%s %q, ledger %v", verdict, outcome, b.ledger())
+	}
+	var rules []string
+	for _, f := range found {
+		rules = append(rules, f.Rule)
+		if f.Rule == "migration" && (f.At.File != "migrations/0003_unique.sql" || !strings.Contains(f.Hint, "the 1 before it")) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if !slices.Contains(rules, "migration") || !slices.Contains(rules, "unproven") {
+		t.Errorf("%v", found)
+	}
 	b.sql("CREATE TABLE fine (x)") // it is not there, so it can be made
+}
+
+func TestAColumnThatRowsCannotHaveIsRefusedOnlyIfThereAreRows(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []bool{true, false} {
+		b := newBase(t, map[string]string{"0002_column.sql": "ALTER TABLE users ADD COLUMN name TEXT NOT NULL;"})
+		b.sql(users)
+		if rows {
+			b.sql("INSERT INTO users VALUES ('a')")
+		}
+		verdict, _, found := b.migrate()
+		if (verdict == pipeline.Passed) == rows || rows && (found[0].At.Line != 1 || !strings.Contains(found[0].Message, "has rows") || len(b.ledger()) > 0) {
+			t.Errorf("rows %v: %s %+v", rows, verdict, found)
+		}
+	}
+}
+
+func TestALargeSchemaCostsOneCall(t *testing.T) {
+	t.Parallel()
+	b := newBase(t, map[string]string{"0002_more.sql": "CREATE TABLE more (x);"})
+	var sql strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&sql, "CREATE TABLE t%d (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT NOT NULL, b INT CHECK (b > 0)); CREATE INDEX i%d ON t%d (a);\n", i, i, i)
+	}
+	db, err := b.D1.Find(registryID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text := range strings.SplitSeq(sql.String(), ";") {
+		if strings.TrimSpace(text) != "" {
+			if _, err := db.Batch([]d1.Statement{{SQL: text}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	began := time.Now()
+	if verdict, _, found := b.migrate(); verdict != pipeline.Passed {
+		t.Fatalf("%s %v", verdict, found)
+	}
+	if n := len(b.Calls().Matching("POST", "/accounts/*/d1/database/*/query")); n != 4 {
+		t.Errorf("%d queries, want the ledger, the schema, the ledger's table and the migration", n)
+	}
+	t.Logf("300 tables: %s", time.Since(began))
+}
+
+func TestACompensationIsAppliedToStagingBeforeProduction(t *testing.T) {
+	t.Parallel()
+	const productionID = "13849784-c533-467a-9f02-d1ee3f95594f"
+	b := newBase(t, map[string]string{"0001_users.sql": users, "0002_rollback_users.sql": "-- Reverse migration 0001: 0001_users.sql\nDROP TABLE users;\n"})
+	if _, err := b.D1.Create("registry", productionID); err != nil {
+		t.Fatal(err)
+	}
+	toml := b.files["workers/api/wrangler.toml"]
+	toml.Data = append(toml.Data, "[env.production]\nd1_databases = [{ binding = \"DB\", database_name = \"registry\", database_id = \""+productionID+"\", migrations_dir = \"../../migrations\" }]\n"...)
+	verdict, _, found := b.migrateTo("production")
+	if verdict != pipeline.Failed || len(found) != 1 || found[0].Rule != "compensation-untested" || found[0].At.File != "migrations/0002_rollback_users.sql" || !strings.Contains(found[0].Hint, "migrate --env staging") {
+		t.Fatalf("%s %+v", verdict, found)
+	}
+	for _, env := range []string{"staging", "production"} {
+		if verdict, outcome, found := b.migrateTo(env); verdict != pipeline.Passed || !strings.HasPrefix(outcome, "2 applied") {
+			t.Errorf("%s: %s %q %v", env, verdict, outcome, found)
+		}
+	}
 }
 
 func TestWhatWranglerAppliedIsNotAppliedAgain(t *testing.T) {
@@ -209,9 +314,9 @@ func TestALostAnswerIsLookedUpInTheLedger(t *testing.T) {
 		fault  traffic.Fault
 		passes bool
 	}{
-		{"the migration was applied", traffic.Fault{Method: "POST", Path: query, Nth: 3, After: true, Drop: true}, true},
-		{"the migration was not applied", traffic.Fault{Method: "POST", Path: query, Nth: 3, Drop: true}, false},
-		{"the ledger cannot be read either", traffic.Fault{Method: "POST", Path: query, Nth: 3, Times: -1, Drop: true}, false},
+		{"the migration was applied", traffic.Fault{Method: "POST", Path: query, Nth: 4, After: true, Drop: true}, true},
+		{"the migration was not applied", traffic.Fault{Method: "POST", Path: query, Nth: 4, Drop: true}, false},
+		{"the ledger cannot be read either", traffic.Fault{Method: "POST", Path: query, Nth: 4, Times: -1, Drop: true}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
