@@ -53,7 +53,7 @@ func child() {
 	q, err := Open(context.Background(), Options{Database: os.Getenv(childFile), Log: log, Lease: lease, Do: func(_ context.Context, w ledger.Work, say func(string)) error {
 		fmt.Fprintf(notes, "begin %s %s %d\n", w.Key, w.Lane, os.Getpid())
 		say("begun")
-		time.Sleep(rand.N(takes))
+		time.Sleep(takes/2 + rand.N(takes/2+1))
 		fmt.Fprintf(notes, "end %s %s %d\n", w.Key, w.Lane, os.Getpid())
 		return nil
 	}})
