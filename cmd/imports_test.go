@@ -33,6 +33,8 @@ var rooms = map[string][]string{
 	"runner/upload":     {"release", "project", "wrangler", "bundle", "secret", "cloudflare", "finding"},
 	"runner/check":      {"project", "wrangler", "bundle", "cloudflare", "live", "finding"},
 	"runner/stage":      {"pipeline", "project", "bundle", "check", "child", "schema", "rehearsal", "probe", "cloudflare", "remedy", "release", "finding"},
+	"runner/provision":  {"pipeline", "project", "wrangler", "check", "cloudflare", "remedy", "finding"},
+	"runner/zone":       {"pipeline", "project", "wrangler", "cloudflare", "remedy", "finding"},
 	"runner/rollback":   {"pipeline", "project", "live", "remedy", "cloudflare", "release", "finding"},
 	"runner/retreat":    {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":     {"bundle", "release", "finding"},

@@ -13,13 +13,15 @@ import (
 // INPUT_<NAME>, in capitals and with its hyphens, as GitHub passes inputs to an
 // action; the command from INPUT_COMMAND.
 type flags struct {
-	Promote  promoteFlags     `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
-	Plan     planFlags        `cmd:"" help:"Show what promote would change now, and change nothing."`
-	Check    checkFlags       `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
-	Migrate  migrateFlags     `cmd:"" help:"Apply pending D1 migrations."`
-	Validate validateFlags    `cmd:"" help:"Ask every HTTP Worker for its health."`
-	Smoke    smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
-	Version  kong.VersionFlag `help:"Print the version of the program."`
+	Promote   promoteFlags     `cmd:"" default:"withargs" help:"Promote through the nine gates: build, then migrate, deploy, health and smoke on staging, then on production. This is the default."`
+	Plan      planFlags        `cmd:"" help:"Show what promote would change now, and change nothing."`
+	Check     checkFlags       `cmd:"" help:"Say what is wrong with the configuration, the code and the account, and change nothing."`
+	Migrate   migrateFlags     `cmd:"" help:"Apply pending D1 migrations."`
+	Provision provisionFlags   `cmd:"" help:"Make the databases, namespaces, buckets and queues that the configuration names, and write their ids over the placeholders."`
+	DNS       dnsFlags         `cmd:"" name:"dns" help:"Bring the host names of the routes to Cloudflare, each by a proxied record."`
+	Validate  validateFlags    `cmd:"" help:"Ask every HTTP Worker for its health."`
+	Smoke     smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
+	Version   kong.VersionFlag `help:"Print the version of the program."`
 
 	Rollback    rollbackFlags `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`

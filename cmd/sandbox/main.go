@@ -44,7 +44,7 @@ type runFlags struct {
 
 type serveFlags struct {
 	commonFlags
-	Empty bool `help:"Leave the account empty in place of making what the configuration names."`
+	Empty bool `help:"Leave the account empty, and make a copy of the project that has placeholders in the place of ids, for the first-time setup."`
 }
 
 type benchFlags struct {

@@ -59,6 +59,9 @@ func (c *files) warnings() {
 // runbook's own check looks for the first word only.
 var placeholder = regexp.MustCompile(`(?i)placeholder|replace[-_ ]?me|change[-_ ]?me|^<[^<>]+>$|^\{\{.*\}\}$|^your[-_ ].*|^x{6,}$|^(0{32}|0{8}-0{4}-0{4}-0{4}-0{12})$|^todo\b`)
 
+// IsPlaceholder tells whether a value stands for one that was never filled in.
+func IsPlaceholder(text string) bool { return placeholder.MatchString(text) }
+
 func (c *files) placeholders() {
 	files := slices.Clone(c.Shared)
 	for _, w := range c.Workers {
@@ -66,7 +69,7 @@ func (c *files) placeholders() {
 	}
 	for _, f := range files {
 		f.Texts(func(text wrangler.Value[string]) {
-			if placeholder.MatchString(text.V) {
+			if IsPlaceholder(text.V) {
 				c.add(finding.Errorf("placeholder", text.At, "%q is a placeholder", text.V).
 					Hintf("write the real value; deploy-action provision creates the resource and writes its id"))
 			}

@@ -32,13 +32,14 @@ var storeFields = map[string]struct{ kind, id, name string }{
 	"vectorize":    {"Vectorize index", "index_name", ""},
 }
 
-// uses are all mentions of stores in a target, in deploy order.
+// uses are all mentions of stores in a target, in deploy order. A placeholder is no
+// store yet; a rule of its own reports it.
 func uses(t project.Target) []use {
 	var all []use
 	for _, s := range t.Scripts {
 		for _, b := range s.Section.Bindings {
 			f, ok := storeFields[b.Type]
-			if id := b.Field(f.id); ok && id.V != "" {
+			if id := b.Field(f.id); ok && id.V != "" && !IsPlaceholder(id.V) {
 				all = append(all, use{kind: f.kind, id: id.V, name: b.Field(f.name).V, env: t.Env, what: said(t.Env, b), at: id.At})
 			}
 		}
@@ -117,7 +118,7 @@ func (c *files) sharedUses() []use {
 	var all []use
 	for _, f := range c.Shared {
 		for _, b := range f.Top.Bindings {
-			if id := b.Field("database_id"); b.Type == "d1" && id.V != "" {
+			if id := b.Field("database_id"); b.Type == "d1" && id.V != "" && !IsPlaceholder(id.V) {
 				all = append(all, use{kind: "D1 database", id: id.V, name: b.Field("database_name").V, at: id.At})
 			}
 		}

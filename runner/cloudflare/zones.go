@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/cloudflare/cloudflare-go/v7/dns"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/workers"
 	"github.com/cloudflare/cloudflare-go/v7/zones"
@@ -48,26 +47,6 @@ func (c *Client) Zones(ctx context.Context) ([]Zone, error) {
 		c.zonesSeen = append([]Zone{}, all...)
 	}
 	return all, wrap(err, "list the zones")
-}
-
-// Record is a DNS record of a zone.
-type Record struct {
-	ID   string `json:"id,omitempty"`
-	Name string `json:"name"` // whole, such as api.tminus.ink
-	Type string `json:"type"`
-	// Proxied: requests for the name go through Cloudflare, where routes apply.
-	Proxied bool `json:"proxied"`
-}
-
-// Records lists all DNS records of a zone. It wants the permission DNS:Read.
-func (c *Client) Records(ctx context.Context, zone string) ([]Record, error) {
-	var p dns.RecordListParams
-	p.ZoneID.Value = zone
-	all, err := pages[Record](func(o ...option.RequestOption) error {
-		_, err := c.records.List(ctx, p, o...)
-		return err
-	})
-	return all, wrap(err, "list the DNS records of zone %s", zone)
 }
 
 // Routes lists all routes of a zone, whoever's they are.

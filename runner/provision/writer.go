@@ -1,0 +1,97 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/wrangler"
+)
+
+// writer writes ids into the files of a project, one file at a time.
+type writer struct {
+	dir string
+	mu  sync.Mutex
+	// files are those that were written.
+	files []string
+}
+
+// line is one line of a file as it was and as it is.
+type line struct {
+	at       finding.Position
+	was, now string
+}
+
+// write puts an id into an entry. The file is read anew, so that what somebody else
+// wrote in between is kept, and replaced whole.
+func (w *writer) write(m mention, id string) (line, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	file, err := filepath.EvalSymlinks(filepath.Join(w.dir, filepath.FromSlash(m.file)))
+	if err != nil {
+		return line{}, err
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return line{}, err
+	}
+	out, at, err := wrangler.Fill(m.file, src, m.entry, m.field, m.was, id)
+	if err != nil {
+		return line{}, err
+	}
+	if err := replace(file, out); err != nil {
+		return line{}, err
+	}
+	if !slices.Contains(w.files, m.file) {
+		w.files = append(w.files, m.file)
+	}
+	done := line{at: at, now: lineOf(out, at.Line)}
+	if m.was != "" {
+		done.was = lineOf(src, at.Line)
+	}
+	return done, nil
+}
+
+// written are the files that were written, sorted.
+func (w *writer) written() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(slices.Values(w.files))
+}
+
+// replace puts a new file in the place of another one, with its permissions: whoever
+// reads sees the old one or the new one, whole, whenever the machine stops.
+func replace(file string, content []byte) (err error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".deploy-action-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(file), err)
+	}
+	return os.Rename(tmp.Name(), file)
+}
+
+func lineOf(src []byte, n int) string {
+	lines := strings.Split(string(src), "\n")
+	if n < 1 || n > len(lines) {
+		return ""
+	}
+	return strings.TrimSpace(lines[n-1])
+}
