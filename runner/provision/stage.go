@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/remedy"
 )
 
 // Options say what is made and where ids are written.
@@ -68,9 +70,11 @@ func (s Stage) Env() string { return s.env }
 // Name implements pipeline.Stage.
 func (Stage) Name() string { return "provision" }
 
+// LookTask is the title of the task before which nothing is done.
+const LookTask = "Look at the account"
+
 const (
 	readTask   = "Read the configuration"
-	lookTask   = "Look at the account"
 	commitTask = "See what was written"
 )
 
@@ -78,11 +82,11 @@ const (
 func (s Stage) Tasks() []pipeline.Task {
 	tasks := []pipeline.Task{
 		{Title: readTask, Do: s.read},
-		{Title: lookTask, Needs: []string{readTask}, Do: s.look},
+		{Title: LookTask, Needs: []string{readTask}, Do: s.look},
 	}
-	last := pipeline.Task{Title: commitTask, After: []string{lookTask}, Do: s.commit}
+	last := pipeline.Task{Title: commitTask, After: []string{LookTask}, Do: s.commit}
 	for _, st := range s.stores {
-		t := pipeline.Task{Title: st.kind.name + " " + st.name, At: st.at, Needs: []string{lookTask}, Do: func(ctx context.Context, out *pipeline.Out) error {
+		t := pipeline.Task{Title: st.kind.name + " " + st.name, At: st.at, Needs: []string{LookTask}, Do: func(ctx context.Context, out *pipeline.Out) error {
 			return s.provide(ctx, out, st)
 		}}
 		tasks, last.After = append(tasks, t), append(last.After, t.Title)
@@ -143,9 +147,9 @@ func (s Stage) look(ctx context.Context, out *pipeline.Out) error {
 		}
 	}
 	if err := s.account.look(ctx, wanted); err != nil {
-		if s.options.Explain != nil && ctx.Err() == nil {
+		if f, ok := errors.AsType[finding.Finding](err); ok && f.Rule == "missing-permission" && s.options.Explain != nil && ctx.Err() == nil {
 			if why := s.options.Explain(ctx); why != nil {
-				return why
+				return remedy.For(why, "Account Settings:Read")
 			}
 		}
 		return err

@@ -123,6 +123,12 @@ func gather(p project.Project, env string) ([]*store, []finding.Finding, error) 
 
 // binding takes in one binding of a Worker.
 func (g *gatherer) binding(w worker, b wrangler.Binding) {
+	for _, key := range []string{"preview_id", "preview_database_id"} {
+		if id := b.Field(key); check.IsPlaceholder(id.V) {
+			g.left = append(g.left, finding.Warnf("not-provisioned", id.At, "%s is for wrangler dev alone, and nothing is made for it", key).
+				Hintf("remove it, or write an id of your own"))
+		}
+	}
 	switch b.Type {
 	case "d1":
 		id := b.Field("database_id")

@@ -70,23 +70,23 @@ func New(o Options) (Stage, error) {
 // Name implements pipeline.Stage.
 func (Stage) Name() string { return "records" }
 
-const (
-	readTask  = "Read the zones and their records"
-	writeTask = "Write the records"
-)
+// ReadTask is the title of the task before which nothing is done.
+const ReadTask = "Read the zones and their records"
+
+const writeTask = "Write the records"
 
 // Tasks implements pipeline.Stage.
 func (s Stage) Tasks() []pipeline.Task {
-	tasks := []pipeline.Task{{Title: readTask, Do: s.read}}
+	tasks := []pipeline.Task{{Title: ReadTask, Do: s.read}}
 	last := pipeline.Task{Title: writeTask, Do: s.write}
 	for _, h := range s.hosts {
-		t := pipeline.Task{Title: "Record of " + h.name, At: h.at, Needs: []string{readTask}, Do: func(_ context.Context, out *pipeline.Out) error {
+		t := pipeline.Task{Title: "Record of " + h.name, At: h.at, Needs: []string{ReadTask}, Do: func(_ context.Context, out *pipeline.Out) error {
 			return s.decide(out, h)
 		}}
 		tasks, last.Needs = append(tasks, t), append(last.Needs, t.Title)
 	}
 	if len(last.Needs) == 0 {
-		last.Needs = []string{readTask}
+		last.Needs = []string{ReadTask}
 	}
 	return append(tasks, last)
 }
@@ -140,7 +140,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 func (s Stage) explain(ctx context.Context, err error, permission string) error {
 	if s.options.Explain != nil && cloudflare.IsDenied(err) && ctx.Err() == nil {
 		if why := s.options.Explain(ctx); why != nil {
-			return why
+			return remedy.For(why, "Account Settings:Read")
 		}
 	}
 	return remedy.For(err, permission)
