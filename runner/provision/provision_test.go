@@ -316,6 +316,19 @@ func TestAJobIsToldToCommit(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotMadeIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "[env.staging] # é\n", `[env.staging]
+hyperdrive = [{ binding = "PG", id = "PLACEHOLDER" }]
+r2_buckets = [{ binding = "EU", bucket_name = "eu", jurisdiction = "eu" }]
+`, "id = 'PLACEHOLDER'\n\n", "id = 'PLACEHOLDER'\npreview_id = 'PLACEHOLDER'\n\n")
+	got := w.run(nil, "staging")
+	want := []string{"workers/api/wrangler.toml:20 not-provisioned", "workers/api/wrangler.toml:7 not-provisioned", "workers/api/wrangler.toml:8 not-provisioned"}
+	if got.verdict != pipeline.Passed || !slices.Equal(got.told(finding.Warning), want) || w.R2.Check("eu") == nil {
+		t.Errorf("%s: %v", got.verdict, got.told(finding.Warning))
+	}
+}
+
 func TestAWrongTokenIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
