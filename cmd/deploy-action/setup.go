@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -60,7 +61,7 @@ func (p *program) dnsCommand(ctx context.Context, f dnsFlags) (pipeline.Verdict,
 		return pipeline.Pending, err
 	}
 	id, _ := p.lookup("TMINUS_ZONE_ID")
-	stage, err := zone.New(zone.Options{Client: client, Targets: all, ZoneID: id, Replace: f.Replace, DryRun: f.DryRun, Explain: explain(client)})
+	stage, err := zone.New(zone.Options{Client: client, Targets: all, ZoneID: strings.TrimSpace(id), Replace: f.Replace, DryRun: f.DryRun, Explain: explain(client)})
 	if err != nil {
 		return pipeline.Pending, err
 	}

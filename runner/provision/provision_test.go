@@ -199,6 +199,20 @@ func TestARunThatWasCutOffIsFinished(t *testing.T) {
 	}
 }
 
+// The top level is what stands where no environment is named; it may mean production.
+func TestTheTopLevelGetsTheIdOfAnEnvironmentThatItNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "registry-dev", "registry")
+	for range 2 {
+		if got := w.run(nil); got.verdict != pipeline.Passed || len(w.ids()) != 8 {
+			t.Fatalf("%s: %v, %v", got.verdict, got.findings, w.ids())
+		}
+	}
+	if text, id := w.read("workers/api/wrangler.toml"), w.ids()["registry"]; strings.Count(text, `"registry", database_id = "`+id) != 2 {
+		t.Errorf("%s", text)
+	}
+}
+
 // The machine may stop between two files that bear one id.
 func TestAnIdThatIsWrittenInOneFileOnlyIsFoundAgain(t *testing.T) {
 	t.Parallel()
@@ -245,6 +259,7 @@ func TestWhatIsWrittenIsNeverReplaced(t *testing.T) {
 		"an id that the account does not have": {[]string{`"placeholder-registry" # written by provision`, `"81db6c20-2bc6-44b7-bcda-a60aa7b39742"`}, "workers/api/wrangler.toml:10 missing-store"},
 		"a namespace that it does not have":    {[]string{`"id": "PLACEHOLDER_RATES" }] },`, `"id": "7a732784bd6b29cf87c12946a3fe9c5f" }] },`}, "workers/push/wrangler.json:2 missing-store"},
 		"one name in two environments":         {[]string{`"registry"`, `"registry-staging"`}, "workers/api/wrangler.toml:9 shared-store"},
+		"one name of a script in two":          {[]string{"[env.staging] # é", "[env.staging]\nname = \"t\"", "[env.production]", "[env.production]\nname = \"t\""}, "workers/api/wrangler.toml:15 shared-store"},
 		"one bucket in two environments":       {[]string{"[env.staging] # é", "[env.staging]\nr2_buckets = [{ binding = \"E\", bucket_name = \"exports\" }]"}, "workers/api/wrangler.toml:7 shared-store"},
 	} {
 		t.Run(name, func(t *testing.T) {

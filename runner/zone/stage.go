@@ -51,6 +51,7 @@ type run struct {
 // New is a stage. The error is a finding for a name in [Options.Replace] that no route
 // claims.
 func New(o Options) (Stage, error) {
+	o.Replace = slices.Clone(o.Replace)
 	s := Stage{options: &o, hosts: hosts(o.Targets), run: &run{
 		zones: map[string]cloudflare.Zone{}, records: map[string][]cloudflare.Record{}, changes: map[string][]cloudflare.RecordChanges{}, names: map[string]string{},
 	}}
@@ -58,7 +59,9 @@ func New(o Options) (Stage, error) {
 	for _, h := range s.hosts {
 		have = append(have, h.name)
 	}
-	for _, name := range o.Replace {
+	for i, name := range o.Replace {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		o.Replace[i] = name
 		if !slices.Contains(have, name) {
 			return s, finding.Errorf("bad-flag", finding.Position{}, "--replace %s: no route claims that name", name).
 				Hintf("the names are %s", strings.Join(have, ", "))
@@ -93,6 +96,9 @@ func (s Stage) Tasks() []pipeline.Task {
 
 // read reads the zones, and then the records of all that matter at once.
 func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
+	for _, f := range anyName(s.options.Targets) {
+		out.Note(f)
+	}
 	wanted := slices.DeleteFunc(slices.Clone(s.hosts), func(h host) bool { return h.custom })
 	if len(wanted) == 0 {
 		out.Endf("no route needs a record")
