@@ -23,10 +23,10 @@ func (s Stage) fill(out *pipeline.Out, st *store, now made, how string) error {
 			continue
 		}
 		places = append(places, fmt.Sprintf("%s:%d", l.at.File, l.at.Line))
-		note := finding.Notef("id-written", l.at, "this line is new: %s", l.now).Hintf("commit it")
+		note := finding.Notef("id-written", l.at, "%s is new", l.now).Hintf("commit it")
 		if l.was != "" {
 			out.Sayf("%s:%d - %s", l.at.File, l.at.Line, l.was)
-			note.Message = fmt.Sprintf("this line is now: %s; it was: %s", l.now, l.was)
+			note.Message = fmt.Sprintf("%s stands here in place of %s", l.now, l.was)
 		}
 		out.Sayf("%s:%d + %s", l.at.File, l.at.Line, l.now)
 		out.Note(note)

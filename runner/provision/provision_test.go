@@ -98,9 +98,8 @@ func TestAnEmptyAccountGetsWhatTheFilesName(t *testing.T) {
 	if o := got.did["provision-staging: See what was written"]; o != "commit workers/api/wrangler.toml, workers/mcp/wrangler.jsonc, workers/push/wrangler.json" {
 		t.Errorf("said %q", o)
 	}
-	if !slices.ContainsFunc(got.said, func(l string) bool {
-		return strings.HasPrefix(l, `workers/api/wrangler.toml:10 - database_id = "placeholder-registry" # w`)
-	}) {
+	if !slices.Contains(got.said, `workers/api/wrangler.toml:10 - database_id = "placeholder-registry"`) ||
+		!slices.Contains(got.said, fmt.Sprintf(`workers/push/wrangler.json:2 + "id": %q`, w.ids()["t-push-staging-cache"])) {
 		t.Errorf("no diff in %q", got.said)
 	}
 	w.Forget()
@@ -341,6 +340,16 @@ r2_buckets = [{ binding = "EU", bucket_name = "eu", jurisdiction = "eu" }]
 	want := []string{"workers/api/wrangler.toml:20 not-provisioned", "workers/api/wrangler.toml:7 not-provisioned", "workers/api/wrangler.toml:8 not-provisioned"}
 	if got.verdict != pipeline.Passed || !slices.Equal(got.told(finding.Warning), want) || w.R2.Check("eu") == nil {
 		t.Errorf("%s: %v", got.verdict, got.told(finding.Warning))
+	}
+}
+
+// A line of JSON may hold a secret that somebody left in vars.
+func TestTheRestOfALineIsNotSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `"staging": { "kv_`, `"staging": { "vars": { "KEY": "hunter2-hunter2" }, "kv_`)
+	got := w.run(nil, "staging")
+	if got.verdict != pipeline.Passed || strings.Contains(fmt.Sprint(got.said, got.findings, got.did), "hunter2") {
+		t.Errorf("%s: %v %v %v", got.verdict, got.said, got.findings, got.did)
 	}
 }
 

@@ -171,6 +171,9 @@ func (s Stage) decide(out *pipeline.Out, h host) error {
 	if len(q.faces) > 0 && len(d.changes.Delete)+len(d.changes.Patch) > 0 {
 		out.Note(finding.Notef("dns-before", h.at, "%s had %s", h.name, q.now()))
 	}
+	if len(q.others) > 0 && len(d.changes.Add) > 0 && h.name != z.Name {
+		out.Note(finding.Notef("no-cname", h.at, "%s bears %s records, beside which the DNS allows no CNAME, so it gets an AAAA record without an origin", h.name, strings.Join(q.others, " and ")))
+	}
 	s.run.mu.Lock()
 	defer s.run.mu.Unlock()
 	if d.changes.Count() > 0 {
