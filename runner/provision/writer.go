@@ -65,7 +65,7 @@ func (w *writer) written() []string {
 	return slices.Sorted(slices.Values(w.files))
 }
 
-// replace puts a new file in the place of another one, with its permissions: whoever
+// replace puts a new file in the place of another one, with its permissions and owner: whoever
 // reads sees the old one or the new one, whole, whenever the machine stops.
 func replace(file string, content []byte) (err error) {
 	info, err := os.Stat(file)
@@ -81,6 +81,7 @@ func replace(file string, content []byte) (err error) {
 			err = errors.Join(err, os.Remove(tmp.Name()))
 		}
 	}()
+	keepOwner(tmp, info)
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
 	if err != nil {
