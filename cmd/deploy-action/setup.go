@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -43,10 +44,13 @@ func (p *program) provisionCommand(ctx context.Context, f provisionFlags) (pipel
 		o.Envs = append(o.Envs, t.Env)
 	}
 	plan := pipeline.Plan{Width: sideBySide}
-	for _, s := range provision.Stages(o) {
-		plan.Steps = append(plan.Steps, pipeline.Step{Env: s.Env(), Stage: s, KeepGoing: true})
+	if f.DryRun {
+		plan.Width = 1 // it is read in order
 	}
-	return p.settled(ctx, plan)
+	for _, s := range provision.Stages(o) {
+		plan.Steps = append(plan.Steps, pipeline.Step{Env: first(s.Env(), "top-level"), Stage: s, KeepGoing: true})
+	}
+	return p.settled(ctx, plan, provision.LookTask)
 }
 
 // dnsCommand is the command dns. All environments are one step: their records are read
@@ -57,7 +61,7 @@ func (p *program) dnsCommand(ctx context.Context, f dnsFlags) (pipeline.Verdict,
 		return pipeline.Pending, err
 	}
 	id, _ := p.lookup("TMINUS_ZONE_ID")
-	stage, err := zone.New(zone.Options{Client: client, Targets: all, ZoneID: id, Replace: f.Replace, DryRun: f.DryRun, Explain: explain(client)})
+	stage, err := zone.New(zone.Options{Client: client, Targets: all, ZoneID: strings.TrimSpace(id), Replace: f.Replace, DryRun: f.DryRun, Explain: explain(client)})
 	if err != nil {
 		return pipeline.Pending, err
 	}
@@ -65,7 +69,7 @@ func (p *program) dnsCommand(ctx context.Context, f dnsFlags) (pipeline.Verdict,
 	if len(all) == 1 {
 		step.Env = all[0].Env
 	}
-	return p.settled(ctx, pipeline.Plan{Steps: []pipeline.Step{step}})
+	return p.settled(ctx, pipeline.Plan{Steps: []pipeline.Step{step}, Width: 1}, zone.ReadTask)
 }
 
 // settingUp loads what the commands of a first set-up need.
@@ -82,16 +86,30 @@ func (p *program) settingUp(command, env string, f accountFlags) (project.Projec
 	return loaded, dir, all, client, err
 }
 
-// settled runs a plan, and says of a wrong token that nothing could be begun.
-func (p *program) settled(ctx context.Context, plan pipeline.Plan) (pipeline.Verdict, error) {
-	var found []finding.Finding
-	verdict, err := p.run(ctx, plan, seen{&found})
-	for _, f := range found {
-		if err == nil && (f.Rule == "wrong-token" || f.Rule == "unknown-account") {
-			err = errCannotBegin
-		}
+// settled runs a plan, and says that nothing could be begun when the first look at the
+// account failed.
+func (p *program) settled(ctx context.Context, plan pipeline.Plan, look string) (pipeline.Verdict, error) {
+	first := &looked{task: look}
+	verdict, err := p.run(ctx, plan, first)
+	if err == nil {
+		err = begun(first.found)
 	}
 	return verdict, err
+}
+
+// looked keeps what was found by a task when it was done first.
+type looked struct {
+	task  string
+	done  bool
+	found []finding.Finding
+}
+
+// Observe implements pipeline.Observer.
+func (l *looked) Observe(_ context.Context, e pipeline.Event) error {
+	if did, ok := e.(pipeline.Did); ok && did.Task == l.task && !l.done {
+		l.done, l.found = true, did.Findings
+	}
+	return nil
 }
 
 // explain finds out what is wrong with the token or the account.

@@ -138,7 +138,7 @@ func (l Look) records(ctx context.Context, s sight) ([]finding.Finding, error) {
 		}
 		r := hosts[h]
 		found = append(found, finding.Warnf("no-dns-record", r.At, "no proxied DNS record of zone %s leads %s to Cloudflare, so route %s gets no requests", z.Name, h, r.Pattern.V).
-			Hintf("add a proxied record for %s, such as AAAA 100::, or make the route a custom domain", h))
+			Hintf("run deploy-action dns, which makes a proxied record for %s, or make the route a custom domain", h))
 	}
 	return found, nil
 }

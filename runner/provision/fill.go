@@ -23,11 +23,13 @@ func (s Stage) fill(out *pipeline.Out, st *store, now made, how string) error {
 			continue
 		}
 		places = append(places, fmt.Sprintf("%s:%d", l.at.File, l.at.Line))
+		note := finding.Notef("id-written", l.at, "%s is new", l.now).Hintf("commit it")
 		if l.was != "" {
 			out.Sayf("%s:%d - %s", l.at.File, l.at.Line, l.was)
+			note.Message = fmt.Sprintf("%s stands here in place of %s", l.now, l.was)
 		}
 		out.Sayf("%s:%d + %s", l.at.File, l.at.Line, l.now)
-		out.Note(finding.Notef("id-written", l.at, "this line is now: %s", l.now).Hintf("commit it"))
+		out.Note(note)
 	}
 	slices.Sort(places)
 	switch {
@@ -53,8 +55,8 @@ func (s Stage) commit(_ context.Context, out *pipeline.Out) error {
 		out.Endf("commit %s", strings.Join(files, ", "))
 	}
 	if len(files) > 0 && s.options.Fleeting {
-		out.Note(finding.Warnf("to-be-committed", finding.Position{File: files[0]}, "ids were written into %s, in a checkout that goes away with this job", strings.Join(files, ", ")).
-			Hintf("commit these files in a later step, or copy the lines that are shown; another run finds the stores by their names"))
+		out.Note(finding.Warnf("to-be-committed", finding.Position{File: files[0]}, "ids were written into %d files of a checkout that goes away with this job", len(files)).
+			Hintf("commit %s in a later step, or copy the lines that are shown; until then the stores are found again by their names", strings.Join(files, ", ")))
 	}
 	return nil
 }

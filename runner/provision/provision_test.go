@@ -98,9 +98,8 @@ func TestAnEmptyAccountGetsWhatTheFilesName(t *testing.T) {
 	if o := got.did["provision-staging: See what was written"]; o != "commit workers/api/wrangler.toml, workers/mcp/wrangler.jsonc, workers/push/wrangler.json" {
 		t.Errorf("said %q", o)
 	}
-	if !slices.ContainsFunc(got.said, func(l string) bool {
-		return strings.HasPrefix(l, `workers/api/wrangler.toml:10 - database_id = "placeholder-registry" # w`)
-	}) {
+	if !slices.Contains(got.said, `workers/api/wrangler.toml:10 - database_id = "placeholder-registry"`) ||
+		!slices.Contains(got.said, fmt.Sprintf(`workers/push/wrangler.json:2 + "id": %q`, w.ids()["t-push-staging-cache"])) {
 		t.Errorf("no diff in %q", got.said)
 	}
 	w.Forget()
@@ -199,6 +198,20 @@ func TestARunThatWasCutOffIsFinished(t *testing.T) {
 	}
 }
 
+// The top level is what stands where no environment is named; it may mean production.
+func TestTheTopLevelGetsTheIdOfAnEnvironmentThatItNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "registry-dev", "registry")
+	for range 2 {
+		if got := w.run(nil); got.verdict != pipeline.Passed || len(w.ids()) != 8 {
+			t.Fatalf("%s: %v, %v", got.verdict, got.findings, w.ids())
+		}
+	}
+	if text, id := w.read("workers/api/wrangler.toml"), w.ids()["registry"]; strings.Count(text, `"registry", database_id = "`+id) != 2 {
+		t.Errorf("%s", text)
+	}
+}
+
 // The machine may stop between two files that bear one id.
 func TestAnIdThatIsWrittenInOneFileOnlyIsFoundAgain(t *testing.T) {
 	t.Parallel()
@@ -245,6 +258,7 @@ func TestWhatIsWrittenIsNeverReplaced(t *testing.T) {
 		"an id that the account does not have": {[]string{`"placeholder-registry" # written by provision`, `"81db6c20-2bc6-44b7-bcda-a60aa7b39742"`}, "workers/api/wrangler.toml:10 missing-store"},
 		"a namespace that it does not have":    {[]string{`"id": "PLACEHOLDER_RATES" }] },`, `"id": "7a732784bd6b29cf87c12946a3fe9c5f" }] },`}, "workers/push/wrangler.json:2 missing-store"},
 		"one name in two environments":         {[]string{`"registry"`, `"registry-staging"`}, "workers/api/wrangler.toml:9 shared-store"},
+		"one name of a script in two":          {[]string{"[env.staging] # é", "[env.staging]\nname = \"t\"", "[env.production]", "[env.production]\nname = \"t\""}, "workers/api/wrangler.toml:15 shared-store"},
 		"one bucket in two environments":       {[]string{"[env.staging] # é", "[env.staging]\nr2_buckets = [{ binding = \"E\", bucket_name = \"exports\" }]"}, "workers/api/wrangler.toml:7 shared-store"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -313,6 +327,29 @@ func TestAJobIsToldToCommit(t *testing.T) {
 	got := w.run(func(o *provision.Options) { o.Fleeting = true }, "production")
 	if !slices.Contains(got.told(finding.Warning), "workers/api/wrangler.toml to-be-committed") {
 		t.Errorf("%v", got.told(finding.Warning))
+	}
+}
+
+func TestWhatIsNotMadeIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "[env.staging] # é\n", `[env.staging]
+hyperdrive = [{ binding = "PG", id = "PLACEHOLDER" }]
+r2_buckets = [{ binding = "EU", bucket_name = "eu", jurisdiction = "eu" }]
+`, "id = 'PLACEHOLDER'\n\n", "id = 'PLACEHOLDER'\npreview_id = 'PLACEHOLDER'\n\n")
+	got := w.run(nil, "staging")
+	want := []string{"workers/api/wrangler.toml:20 not-provisioned", "workers/api/wrangler.toml:7 not-provisioned", "workers/api/wrangler.toml:8 not-provisioned"}
+	if got.verdict != pipeline.Passed || !slices.Equal(got.told(finding.Warning), want) || w.R2.Check("eu") == nil {
+		t.Errorf("%s: %v", got.verdict, got.told(finding.Warning))
+	}
+}
+
+// A line of JSON may hold a secret that somebody left in vars.
+func TestTheRestOfALineIsNotSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `"staging": { "kv_`, `"staging": { "vars": { "KEY": "hunter2-hunter2" }, "kv_`)
+	got := w.run(nil, "staging")
+	if got.verdict != pipeline.Passed || strings.Contains(fmt.Sprint(got.said, got.findings, got.did), "hunter2") {
+		t.Errorf("%s: %v %v %v", got.verdict, got.said, got.findings, got.did)
 	}
 }
 

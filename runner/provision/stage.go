@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/remedy"
 )
 
 // Options say what is made and where ids are written.
@@ -68,9 +70,11 @@ func (s Stage) Env() string { return s.env }
 // Name implements pipeline.Stage.
 func (Stage) Name() string { return "provision" }
 
+// LookTask is the title of the task before which nothing is done.
+const LookTask = "Look at the account"
+
 const (
 	readTask   = "Read the configuration"
-	lookTask   = "Look at the account"
 	commitTask = "See what was written"
 )
 
@@ -78,11 +82,11 @@ const (
 func (s Stage) Tasks() []pipeline.Task {
 	tasks := []pipeline.Task{
 		{Title: readTask, Do: s.read},
-		{Title: lookTask, Needs: []string{readTask}, Do: s.look},
+		{Title: LookTask, Needs: []string{readTask}, Do: s.look},
 	}
-	last := pipeline.Task{Title: commitTask, After: []string{lookTask}, Do: s.commit}
+	last := pipeline.Task{Title: commitTask, After: []string{LookTask}, Do: s.commit}
 	for _, st := range s.stores {
-		t := pipeline.Task{Title: st.kind.name + " " + st.name, At: st.at, Needs: []string{lookTask}, Do: func(ctx context.Context, out *pipeline.Out) error {
+		t := pipeline.Task{Title: st.kind.name + " " + st.name, At: st.at, Needs: []string{LookTask}, Do: func(ctx context.Context, out *pipeline.Out) error {
 			return s.provide(ctx, out, st)
 		}}
 		tasks, last.After = append(tasks, t), append(last.After, t.Title)
@@ -107,32 +111,31 @@ func (s Stage) read(_ context.Context, out *pipeline.Out) error {
 	return nil
 }
 
-// sharedNames finds databases that another environment calls by the same name while
-// an id is still missing: one would be made for both.
+// sharedNames finds databases and namespaces that another environment calls by the same
+// name while an id is still missing: one would be made for both.
 func (s Stage) sharedNames() []finding.Finding {
 	var all []finding.Finding
-	for _, env := range s.options.Project.Envs() {
-		if env == s.env {
-			continue
-		}
+	for _, env := range s.others() {
 		others, _, _ := gather(s.options.Project, env) // what cannot be read is reported by its own stage
 		for _, other := range others {
-			i := slices.IndexFunc(s.stores, func(st *store) bool { return st.kind == databases && other.kind == databases && st.name == other.name })
+			i := slices.IndexFunc(s.stores, func(st *store) bool { return st.kind == other.kind && len(st.ids) > 0 && st.name == other.name })
 			if i < 0 || len(s.stores[i].missing())+len(other.missing()) == 0 {
 				continue
 			}
-			all = append(all, finding.Errorf("shared-store", s.stores[i].at, "database %q is named by %s and by %s", other.name, said(s.env), env).
-				Hintf("give each environment a database of its own").See(other.at))
+			all = append(all, finding.Errorf("shared-store", s.stores[i].at, "%s %q is named by %s and by %s", other.kind.name, other.name, s.env, env).
+				Hintf("give each environment one of its own by another name").See(other.at))
 		}
 	}
 	return all
 }
 
-func said(env string) string {
-	if env == "" {
-		return "the top level"
+// others are the environments that must not have a store of this one. The top level
+// may have any: it is no environment beside them, but what stands where none is named.
+func (s Stage) others() []string {
+	if s.env == "" {
+		return nil
 	}
-	return env
+	return slices.DeleteFunc(s.options.Project.Envs(), func(env string) bool { return env == s.env })
 }
 
 func (s Stage) look(ctx context.Context, out *pipeline.Out) error {
@@ -143,9 +146,9 @@ func (s Stage) look(ctx context.Context, out *pipeline.Out) error {
 		}
 	}
 	if err := s.account.look(ctx, wanted); err != nil {
-		if s.options.Explain != nil && ctx.Err() == nil {
+		if f, ok := errors.AsType[finding.Finding](err); ok && f.Rule == "missing-permission" && s.options.Explain != nil && ctx.Err() == nil {
 			if why := s.options.Explain(ctx); why != nil {
-				return why
+				return remedy.For(why, "Account Settings:Read")
 			}
 		}
 		return err
@@ -195,7 +198,7 @@ func (s Stage) find(st *store) (made, string, error) {
 	}
 	if env, at := s.owner(st, there.id); env != "" {
 		return made{}, "", finding.Errorf("shared-store", st.at, "%s %s is there, and is the one of %s", st.kind.name, st.name, env).
-			Hintf("give %s one of its own by another name", said(s.env)).See(at)
+			Hintf("give %s one of its own by another name", s.env).See(at)
 	}
 	return there, "is there", nil
 }
@@ -225,10 +228,7 @@ func (s Stage) check(st *store, ids []mention) (made, string, error) {
 
 // owner is another environment that has a store by its id.
 func (s Stage) owner(st *store, id string) (string, finding.Position) {
-	for _, env := range s.options.Project.Envs() {
-		if env == s.env {
-			continue
-		}
+	for _, env := range s.others() {
 		others, _, _ := gather(s.options.Project, env)
 		for _, other := range others {
 			for _, m := range other.ids {

@@ -104,7 +104,7 @@ func gather(p project.Project, env string) ([]*store, []finding.Finding, error) 
 	}
 	g.shared(p)
 	if env == "" {
-		g.stores = slices.DeleteFunc(g.stores, func(s *store) bool { return len(s.missing()) == 0 })
+		g.stores = slices.DeleteFunc(g.stores, func(s *store) bool { return len(s.missing()) == 0 || elsewhere(p, s) })
 		g.left = nil
 	}
 	for _, s := range g.stores {
@@ -121,8 +121,26 @@ func gather(p project.Project, env string) ([]*store, []finding.Finding, error) 
 	return g.stores, g.left, nil
 }
 
+// elsewhere tells whether an environment has a database of the same name, and so fills
+// the entries of the top level too.
+func elsewhere(p project.Project, s *store) bool {
+	for _, env := range p.Envs() {
+		others, _, _ := gather(p, env) // what cannot be read is reported by its own stage
+		if slices.ContainsFunc(others, func(o *store) bool { return o.kind == databases && s.kind == databases && o.name == s.name }) {
+			return true
+		}
+	}
+	return false
+}
+
 // binding takes in one binding of a Worker.
 func (g *gatherer) binding(w worker, b wrangler.Binding) {
+	for _, key := range []string{"preview_id", "preview_database_id"} {
+		if id := b.Field(key); check.IsPlaceholder(id.V) {
+			g.left = append(g.left, finding.Warnf("not-provisioned", id.At, "%s is for wrangler dev alone, and nothing is made for it", key).
+				Hintf("remove it, or write an id of your own"))
+		}
+	}
 	switch b.Type {
 	case "d1":
 		id := b.Field("database_id")
@@ -191,23 +209,38 @@ func (g *gatherer) store(k *kind, key, name string, at finding.Position) *store 
 	return g.byKey[key]
 }
 
-// shared takes in the entries of files such as wrangler-d1.toml that describe a
-// database of the environment by its name.
+// shared takes in the entries outside of the environment that name a database of it:
+// those of files such as wrangler-d1.toml, and placeholders at the top level of Workers.
 func (g *gatherer) shared(p project.Project) {
+	if g.env == "" {
+		return
+	}
 	for _, f := range p.Shared {
 		for _, b := range f.Top.Bindings {
-			s := g.byKey[databases.name+" "+b.Field("database_name").V]
-			if b.Type != "d1" || s == nil {
-				continue
-			}
-			id := b.Field("database_id")
-			m := mention{file: f.Path, entry: wrangler.Entry{Key: b.Key, Binding: b.Name.V}, field: "database_id", was: id.V, at: id.At}
-			if m.at.IsZero() {
-				m.at = b.At
-			}
-			s.ids = append(s.ids, m)
+			g.alike(f.Path, b)
 		}
 	}
+	for _, w := range p.Workers {
+		for _, b := range w.File.Top.Bindings {
+			if open(b.Field("database_id")) {
+				g.alike(w.File.Path, b)
+			}
+		}
+	}
+}
+
+// alike takes in an entry that calls a database by a name that is known.
+func (g *gatherer) alike(file string, b wrangler.Binding) {
+	s := g.byKey[databases.name+" "+b.Field("database_name").V]
+	if b.Type != "d1" || s == nil {
+		return
+	}
+	id := b.Field("database_id")
+	m := mention{file: file, entry: wrangler.Entry{Key: b.Key, Binding: b.Name.V}, field: "database_id", was: id.V, at: id.At}
+	if m.at.IsZero() {
+		m.at = b.At
+	}
+	s.ids = append(s.ids, m)
 }
 
 // derived is the name of a store that the configuration gives none: the script's and

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/tminus/deploy-action/runner/finding"
@@ -21,7 +21,8 @@ type writer struct {
 	files []string
 }
 
-// line is one line of a file as it was and as it is.
+// line is what a place of a file said and says now. The rest of the line is left out:
+// in JSON it may hold anything.
 type line struct {
 	at       finding.Position
 	was, now string
@@ -50,9 +51,9 @@ func (w *writer) write(m mention, id string) (line, error) {
 	if !slices.Contains(w.files, m.file) {
 		w.files = append(w.files, m.file)
 	}
-	done := line{at: at, now: lineOf(out, at.Line)}
+	done := line{at: at, now: m.said(id)}
 	if m.was != "" {
-		done.was = lineOf(src, at.Line)
+		done.was = m.said(m.was)
 	}
 	return done, nil
 }
@@ -64,7 +65,7 @@ func (w *writer) written() []string {
 	return slices.Sorted(slices.Values(w.files))
 }
 
-// replace puts a new file in the place of another one, with its permissions: whoever
+// replace puts a new file in the place of another one, with its permissions and owner: whoever
 // reads sees the old one or the new one, whole, whenever the machine stops.
 func replace(file string, content []byte) (err error) {
 	info, err := os.Stat(file)
@@ -80,6 +81,7 @@ func replace(file string, content []byte) (err error) {
 			err = errors.Join(err, os.Remove(tmp.Name()))
 		}
 	}()
+	keepOwner(tmp, info)
 	_, err = tmp.Write(content)
 	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
 	if err != nil {
@@ -88,10 +90,10 @@ func replace(file string, content []byte) (err error) {
 	return os.Rename(tmp.Name(), file)
 }
 
-func lineOf(src []byte, n int) string {
-	lines := strings.Split(string(src), "\n")
-	if n < 1 || n > len(lines) {
-		return ""
+// said is how a value of the entry is written in its file.
+func (m mention) said(text string) string {
+	if path.Ext(m.file) == ".toml" {
+		return fmt.Sprintf("%s = %q", m.field, text)
 	}
-	return strings.TrimSpace(lines[n-1])
+	return fmt.Sprintf("%q: %q", m.field, text)
 }

@@ -93,19 +93,19 @@ func (q question) whole(apex bool) (decision, error) {
 	switch {
 	case len(q.faces) == 0:
 		d := q.made(cloudflare.Record{Type: "AAAA", Content: nowhere})
-		d.says += ": " + why
+		d.says += "; " + why
 		return d, nil
 	case len(plain) == 0:
 		return decision{says: "is right: " + q.now() + "; " + why}, nil
 	case !q.replace && !all(plain, ours):
-		return decision{}, finding.Errorf("dns-conflict", q.at, "%s has %s, which is not proxied, so that no route is ever asked", q.name, list(plain)).
+		return decision{}, finding.Errorf("dns-conflict", q.at, "%s has %s, so that no route is ever asked", q.name, list(plain)).
 			Hintf("proxy it in the dashboard if only browsers use it, or have it done with --replace %s", q.name)
 	}
 	var d decision
 	for _, r := range plain {
 		d.changes.Patch = append(d.changes.Patch, changed(r, "", r.Content))
 	}
-	d.says = list(plain) + " to be proxied"
+	d.says = list(plain) + " becomes " + list(d.changes.Patch)
 	return d, nil
 }
 
@@ -117,8 +117,8 @@ func (q question) redirected(r cloudflare.Record) (decision, error) {
 		return decision{}, finding.Errorf("dns-conflict", q.at, "%s is a CNAME to %s%s, which was not made here", q.name, r.Content, product(r.Content)).
 			Hintf("take the name from there, or have the record replaced with --replace %s", q.name)
 	}
-	target := "CNAME to " + q.zone + ", proxied"
-	return decision{changes: cloudflare.RecordChanges{Patch: []cloudflare.Record{changed(r, "CNAME", q.zone)}}, says: q.now() + " to be a " + target}, nil
+	to := changed(r, "CNAME", q.zone)
+	return decision{changes: cloudflare.RecordChanges{Patch: []cloudflare.Record{to}}, says: q.now() + " becomes " + list([]cloudflare.Record{to})}, nil
 }
 
 // migrated turns addresses, with which older set-ups began, into the CNAME.
@@ -127,14 +127,15 @@ func (q question) migrated() decision {
 	for _, r := range q.faces {
 		d.changes.Delete = append(d.changes.Delete, r.ID)
 	}
-	d.says = q.now() + " to be a CNAME to " + q.zone + ", proxied"
+	d.says = q.now() + " becomes " + list(d.changes.Add)
 	return d
 }
 
 // made is a new record.
 func (q question) made(r cloudflare.Record) decision {
 	r.Name, r.Proxied, r.TTL, r.Comment = q.name, true, 1, mark
-	return decision{changes: cloudflare.RecordChanges{Add: []cloudflare.Record{r}}, says: fmt.Sprintf("%s %s, proxied, to be made", r.Type, r.Content)}
+	add := []cloudflare.Record{r}
+	return decision{changes: cloudflare.RecordChanges{Add: add}, says: "to be made: " + list(add)}
 }
 
 // changed is what a record becomes. What somebody wrote beside it stays.
@@ -165,7 +166,7 @@ func list(records []cloudflare.Record) string {
 		if r.Proxied {
 			how = "proxied"
 		}
-		parts = append(parts, fmt.Sprintf("%s %s, %s", r.Type, r.Content, how))
+		parts = append(parts, fmt.Sprintf("%s %s (%s)", r.Type, r.Content, how))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, " and ")

@@ -59,6 +59,22 @@ func names(pattern string) []string {
 	return []string{name}
 }
 
+// anyName are the routes that name no host: they are asked for every name of a zone
+// that has a record, and ask for none themselves.
+func anyName(targets []project.Target) []finding.Finding {
+	var found []finding.Finding
+	for _, t := range targets {
+		for _, s := range t.Scripts {
+			for _, r := range s.Section.Triggers.Routes {
+				if r.Pattern.V != "" && len(names(r.Pattern.V)) == 0 {
+					found = append(found, finding.Notef("any-name", r.At, "route %s names no host, so no record is made for it", r.Pattern.V))
+				}
+			}
+		}
+	}
+	return found
+}
+
 // below tells whether a name is a zone's or lies in it.
 func below(name, zone string) bool { return name == zone || strings.HasSuffix(name, "."+zone) }
 

@@ -51,6 +51,7 @@ type run struct {
 // New is a stage. The error is a finding for a name in [Options.Replace] that no route
 // claims.
 func New(o Options) (Stage, error) {
+	o.Replace = slices.Clone(o.Replace)
 	s := Stage{options: &o, hosts: hosts(o.Targets), run: &run{
 		zones: map[string]cloudflare.Zone{}, records: map[string][]cloudflare.Record{}, changes: map[string][]cloudflare.RecordChanges{}, names: map[string]string{},
 	}}
@@ -58,7 +59,9 @@ func New(o Options) (Stage, error) {
 	for _, h := range s.hosts {
 		have = append(have, h.name)
 	}
-	for _, name := range o.Replace {
+	for i, name := range o.Replace {
+		name = strings.ToLower(strings.TrimSuffix(name, "."))
+		o.Replace[i] = name
 		if !slices.Contains(have, name) {
 			return s, finding.Errorf("bad-flag", finding.Position{}, "--replace %s: no route claims that name", name).
 				Hintf("the names are %s", strings.Join(have, ", "))
@@ -70,29 +73,32 @@ func New(o Options) (Stage, error) {
 // Name implements pipeline.Stage.
 func (Stage) Name() string { return "records" }
 
-const (
-	readTask  = "Read the zones and their records"
-	writeTask = "Write the records"
-)
+// ReadTask is the title of the task before which nothing is done.
+const ReadTask = "Read the zones and their records"
+
+const writeTask = "Write the records"
 
 // Tasks implements pipeline.Stage.
 func (s Stage) Tasks() []pipeline.Task {
-	tasks := []pipeline.Task{{Title: readTask, Do: s.read}}
+	tasks := []pipeline.Task{{Title: ReadTask, Do: s.read}}
 	last := pipeline.Task{Title: writeTask, Do: s.write}
 	for _, h := range s.hosts {
-		t := pipeline.Task{Title: "Record of " + h.name, At: h.at, Needs: []string{readTask}, Do: func(_ context.Context, out *pipeline.Out) error {
+		t := pipeline.Task{Title: "Record of " + h.name, At: h.at, Needs: []string{ReadTask}, Do: func(_ context.Context, out *pipeline.Out) error {
 			return s.decide(out, h)
 		}}
 		tasks, last.Needs = append(tasks, t), append(last.Needs, t.Title)
 	}
 	if len(last.Needs) == 0 {
-		last.Needs = []string{readTask}
+		last.Needs = []string{ReadTask}
 	}
 	return append(tasks, last)
 }
 
 // read reads the zones, and then the records of all that matter at once.
 func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
+	for _, f := range anyName(s.options.Targets) {
+		out.Note(f)
+	}
 	wanted := slices.DeleteFunc(slices.Clone(s.hosts), func(h host) bool { return h.custom })
 	if len(wanted) == 0 {
 		out.Endf("no route needs a record")
@@ -140,7 +146,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 func (s Stage) explain(ctx context.Context, err error, permission string) error {
 	if s.options.Explain != nil && cloudflare.IsDenied(err) && ctx.Err() == nil {
 		if why := s.options.Explain(ctx); why != nil {
-			return why
+			return remedy.For(why, "Account Settings:Read")
 		}
 	}
 	return remedy.For(err, permission)
@@ -164,6 +170,9 @@ func (s Stage) decide(out *pipeline.Out, h host) error {
 	out.Endf("%s", d.says)
 	if len(q.faces) > 0 && len(d.changes.Delete)+len(d.changes.Patch) > 0 {
 		out.Note(finding.Notef("dns-before", h.at, "%s had %s", h.name, q.now()))
+	}
+	if len(q.others) > 0 && len(d.changes.Add) > 0 && h.name != z.Name {
+		out.Note(finding.Notef("no-cname", h.at, "%s bears %s records, beside which the DNS allows no CNAME, so it gets an AAAA record without an origin", h.name, strings.Join(q.others, " and ")))
 	}
 	s.run.mu.Lock()
 	defer s.run.mu.Unlock()
