@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"runner/pipeline":   {"finding"},
 	"runner/schema":     {"cloudflare", "finding"},
 	"runner/rehearsal":  {"schema", "finding"},
+	"runner/reversal":   {"pipeline", "project", "rehearsal", "remedy", "schema", "stage", "finding"},
 	"runner/live":       {"cloudflare", "release", "finding"},
 	"runner/remedy":     {"cloudflare", "live", "finding"},
 	"runner/upload":     {"release", "project", "wrangler", "bundle", "secret", "cloudflare", "finding"},

@@ -88,6 +88,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"plan":         {"Plan", f.Plan.commonFlags, bound(p.planCommand, f.Plan)},
 		"check":        {"Check", f.Check.commonFlags, bound(p.checkCommand, f.Check)},
 		"migrate":      {"Migrate", f.Migrate.commonFlags, bound(p.migrateCommand, f.Migrate)},
+		"compensate":   {"Compensate", f.Compensate.commonFlags, bound(p.compensateCommand, f.Compensate)},
 		"validate":     {"Validate", f.Validate.commonFlags, bound(p.validateCommand, f.Validate)},
 		"smoke":        {"Smoke", f.Smoke.commonFlags, bound(p.smokeCommand, f.Smoke)},
 		"rollback":     {"Rollback", f.Rollback.commonFlags, bound(p.rollbackCommand, f.Rollback)},
