@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/tminus/deploy-action/checks/report"
+	"github.com/tminus/deploy-action/runner/compensation"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
@@ -50,7 +51,7 @@ func (p *program) compensateCommand(ctx context.Context, f compensateFlags) (pip
 			Hintf("apply it with deploy-action migrate --env staging, then to production; delete it if it was never applied and should be derived again")})
 		return pipeline.Passed, nil
 	}
-	s := reversal.Stage{Target: target, Env: all[0].Env, Root: dir, DryRun: f.DryRun, Into: &reversal.Reverse{}}
+	s := compensation.Stage{Target: target, Env: all[0].Env, Root: dir, DryRun: f.DryRun, Into: &reversal.Reverse{}}
 	if p.token() != "" {
 		client, account, err := p.client(f.accountFlags, all)
 		if err != nil {
@@ -69,16 +70,16 @@ func (p *program) compensateCommand(ctx context.Context, f compensateFlags) (pip
 }
 
 // meant finds the migration that the command is about.
-func (p *program) meant(f compensateFlags, loaded project.Project, t project.Target) (reversal.Target, error) {
+func (p *program) meant(f compensateFlags, loaded project.Project, t project.Target) (compensation.Target, error) {
 	name := first(f.Number, f.Migration)
 	if name == "" || f.Number != "" && f.Migration != "" && f.Number != f.Migration {
-		return reversal.Target{}, finding.Errorf("bad-flag", finding.Position{}, "compensate takes back one migration").
+		return compensation.Target{}, finding.Errorf("bad-flag", finding.Position{}, "compensate takes back one migration").
 			Hintf("say which, such as deploy-action compensate 0006")
 	}
-	return reversal.Find(loaded.FS(), t.Databases, name)
+	return compensation.Find(loaded.FS(), t.Databases, name)
 }
 
-func (p *program) showCompensation(s reversal.Stage) {
+func (p *program) showCompensation(s compensation.Stage) {
 	sql := p.redact(s.Into.SQL)
 	if p.common.Format == "json" {
 		_ = report.WriteJSON(p.out, "compensation", compensated{s.Into.Of.Name, s.Path(), !s.DryRun, sql, report.Findings(s.Into.Lost, p.redact)})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
@@ -89,16 +90,43 @@ func Number(name string) string {
 	return name[:end]
 }
 
+// Value is the number with which a name begins as a number, 0 if it is none.
+func Value(name string) int {
+	n, _ := strconv.Atoi(Number(name)) // 0 stands for none
+	return n
+}
+
+// Compensation is the place of the file that takes the i-th of some files back by its
+// first line, and was not itself taken back; -1 if there is none.
+func Compensation(files []rehearsal.Migration, i int) int {
+	m := files[i]
+	for j := len(files) - 1; j >= 0; j-- {
+		number, ok := schema.Reverses(files[j].SQL)
+		if !ok || j == i || Number(m.Name) == "" || Value(number) != Value(m.Name) || Value(files[j].Name) <= Value(m.Name) {
+			continue
+		}
+		first, _, _ := strings.Cut(files[j].SQL, "\n")
+		if strings.Contains(first, ".sql)") && !strings.Contains(first, "("+m.Name+")") {
+			continue // of another file with that number
+		}
+		if Compensation(files, j) < 0 {
+			return j
+		}
+	}
+	return -1
+}
+
 // file is the text of the compensation.
 func (r *Reverse) file(steps []step) string {
 	var b strings.Builder
 	for _, s := range steps {
+		s.what = oneLine(s.what)
 		if s.what != "" && !slices.Contains(r.What, s.what) {
 			r.What = append(r.What, s.what)
 		}
 	}
 	number := cmp.Or(Number(r.Of.Name), r.Of.Name)
-	b.WriteString(schema.Reversal(number, fmt.Sprintf("%s (%s)", strings.Join(oneLine(r.What), ", "), r.Of.Name)))
+	b.WriteString(schema.Reversal(number, fmt.Sprintf("%s (%s)", strings.Join(r.What, ", "), r.Of.Name)))
 	for _, f := range r.Lost {
 		fmt.Fprintf(&b, "-- Not reversed: %s\n", strings.ReplaceAll(f.Message, "\n", " "))
 	}
@@ -119,13 +147,7 @@ func (r *Reverse) file(steps []step) string {
 	return b.String()
 }
 
-func oneLine(all []string) []string {
-	var out []string
-	for _, s := range all {
-		out = append(out, strings.Join(strings.Fields(s), " "))
-	}
-	return out
-}
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // lost is what a reverse does not bring back.
 func (r *Reverse) lost(w worlds) []finding.Finding {

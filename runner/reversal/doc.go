@@ -8,6 +8,6 @@
 // others, on a schema with rows, and wants the schema that would be there without
 // the migration, and every row. What cannot be reversed is told and not hidden.
 //
-// The room writes one new file and never changes one; it applies nothing to an
-// account. Its neighbours are rehearsal, schema and stage.
+// The room asks no network and writes no file. Its neighbours are rehearsal, schema
+// and finding.
 package reversal

@@ -58,50 +58,84 @@ func invalid(m rehearsal.Migration, err error) error {
 		Hintf("the schema is replayed from the files alone; correct the file, or add what makes the schema that it needs")
 }
 
-// without replays all files but one. A later file that needs it is a finding.
+// without replays all files but one, and finds out whether a later one needs it. A
+// later one that was taken back needs nothing any more: it is left out together with
+// what takes it back.
 func (w *worlds) without(ctx context.Context, files []rehearsal.Migration, i int) error {
+	skip := map[int]bool{i: true}
+	for {
+		needs, err := w.attempt(ctx, files, i, skip)
+		if err == nil || needs < 0 {
+			return err
+		}
+		back := Compensation(files, needs)
+		if back < 0 || skip[back] {
+			return err
+		}
+		c, _, replayErr := without(ctx, files, -1, map[int]bool{needs: true, back: true})
+		if replayErr != nil {
+			return err
+		}
+		s, shapeErr := c.Shape()
+		_ = c.Close() // it is memory
+		if shapeErr != nil || len(s.Differences(w.has)) > 0 {
+			return err // it takes back something else too
+		}
+		skip[needs], skip[back] = true, true
+	}
+}
+
+// without is a copy with all files but some. An error comes with the place of the
+// file that failed, if one did. Rows behind the i-th may be of what is not there.
+func without(ctx context.Context, files []rehearsal.Migration, i int, skip map[int]bool) (*rehearsal.Copy, int, error) {
 	c, err := rehearsal.New()
 	if err != nil {
-		return err
+		return nil, -1, err
 	}
-	defer func() { _ = c.Close() }() // it is memory
 	c.Until(ctx)
 	for j, m := range files {
-		if j == i {
-			c.Lenient = true // later rows may be of what is not there
+		c.Lenient = c.Lenient || j == i
+		if skip[j] {
 			continue
 		}
 		if _, err := c.Try(m); err != nil {
-			r, ok := errors.AsType[*rehearsal.Refusal](err)
-			if !ok {
-				return err
-			}
-			return depends(files[i], m, r.At, r.Reason)
+			return nil, j, errors.Join(err, c.Close())
 		}
 	}
+	return c, -1, nil
+}
+
+// attempt makes the wanted schema. Of an error that another file is the cause of it
+// gives the place of that file, else -1.
+func (w *worlds) attempt(ctx context.Context, files []rehearsal.Migration, i int, skip map[int]bool) (int, error) {
+	c, j, err := without(ctx, files, i, skip)
+	if r, ok := errors.AsType[*rehearsal.Refusal](err); ok {
+		return j, depends(files[i], files[j], r.At, r.Reason)
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = c.Close() }() // it is memory
 	if w.want, err = c.Shape(); err != nil {
-		return err
+		return -1, err
 	}
 	broken, err := c.Broken()
 	if err != nil {
-		return err
+		return -1, err
 	}
 	already, err := w.now.Broken()
 	if err != nil {
-		return err
+		return -1, err
 	}
 	for _, what := range broken {
-		if slices.Contains(already, what) {
-			continue
-		}
 		_, name, _ := strings.Cut(what, " ")
-		for _, m := range files[i+1:] {
-			if at, ok := mention(m, name); ok {
-				return depends(files[i], m, at, what+" could not be used without it")
+		for j := i + 1; j < len(files) && !slices.Contains(already, what); j++ {
+			if at, ok := mention(files[j], name); ok && !skip[j] {
+				return j, depends(files[i], files[j], at, what+" could not be used without it")
 			}
 		}
 	}
-	return nil
+	return -1, nil
 }
 
 func depends(m, later rehearsal.Migration, at finding.Position, why string) error {

@@ -146,6 +146,28 @@ func TestLaterMigrationsStay(t *testing.T) {
 	}
 }
 
+func TestWhatWasTakenBackIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	all := files(base, "CREATE TABLE tags (id INT);", "CREATE INDEX tags_by_id ON tags (id); ALTER TABLE tags ADD COLUMN n INT;")
+	for _, number := range []int{3, 2} {
+		r, err := Derive(t.Context(), all, number-1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Prove(t.Context(), "x", "x"); err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("%04d_rollback_step.sql", len(all)+1)
+		all = append(all, rehearsal.Migration{Name: name, File: "m/" + name, SQL: r.SQL})
+		if i := Compensation(all, number-1); i != len(all)-1 {
+			t.Errorf("%d is taken back by %d", number, i)
+		}
+	}
+	if !strings.Contains(all[4].SQL, `DROP TABLE "tags"`) {
+		t.Errorf("%s", all[4].SQL)
+	}
+}
+
 func TestAnAccountThatWasChangedByHandIsFound(t *testing.T) {
 	t.Parallel()
 	all := files(base, "ALTER TABLE posts ADD COLUMN body TEXT;", "CREATE TABLE later (x);")

@@ -1,4 +1,4 @@
-package reversal
+package compensation
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
 	"github.com/tminus/deploy-action/runner/remedy"
+	"github.com/tminus/deploy-action/runner/reversal"
 	"github.com/tminus/deploy-action/runner/schema"
 	"github.com/tminus/deploy-action/runner/stage"
 )
@@ -27,7 +28,7 @@ type Stage struct {
 	// DryRun: the file is derived and proven, and not written.
 	DryRun bool
 	// Into is where the file's text is left.
-	Into *Reverse
+	Into *reversal.Reverse
 
 	now *standing
 }
@@ -94,7 +95,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 }
 
 func (s Stage) derive(ctx context.Context, out *pipeline.Out) error {
-	r, err := Derive(ctx, s.Files, s.Index)
+	r, err := reversal.Derive(ctx, s.Files, s.Index)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (s Stage) derive(ctx context.Context, out *pipeline.Out) error {
 			Hintf("set CLOUDFLARE_API_TOKEN to have it proven on the schema of %s", s.Env))
 	}
 	*s.Into = *r
-	out.Endf("%s", strings.Join(oneLine(r.What), ", "))
+	out.Endf("%s", strings.Join(r.What, ", "))
 	return nil
 }
 
@@ -149,11 +150,11 @@ type Target struct {
 // what the migration is called, relative to the project.
 func (t Target) Path() string {
 	name := t.Files[t.Index].Name
-	number := Number(name)
+	number := reversal.Number(name)
 	width, highest := max(len(number), 1), 0
 	for _, f := range t.Files {
-		n := Number(f.Name)
-		highest, width = max(highest, value(n)), max(width, min(len(n), 9))
+		n := reversal.Number(f.Name)
+		highest, width = max(highest, reversal.Value(n)), max(width, min(len(n), 9))
 	}
 	what := strings.TrimLeft(strings.TrimSuffix(strings.TrimPrefix(name, number), ".sql"), "_-")
 	return path.Join(t.Database.Dir, padded(highest+1, width)+"_rollback_"+strings.ReplaceAll(what, "/", "_")+".sql")

@@ -1,4 +1,4 @@
-package reversal
+package compensation
 
 import (
 	"errors"
@@ -8,20 +8,13 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
-	"github.com/tminus/deploy-action/runner/schema"
+	"github.com/tminus/deploy-action/runner/reversal"
 )
-
-// value is a number as a number, 0 if it is none.
-func value(number string) int {
-	n, _ := strconv.Atoi(number) // 0 stands for none
-	return n
-}
 
 func padded(n, width int) string { return fmt.Sprintf("%0*d", width, n) }
 
@@ -76,8 +69,8 @@ func Find(fsys fs.FS, databases []project.Database, meant string) (Target, error
 // means tells whether a file is meant by a number, a name or a path.
 func means(m rehearsal.Migration, meant string) bool {
 	meant = strings.TrimPrefix(filepath.ToSlash(strings.TrimSpace(meant)), "./")
-	if Number(meant) == meant && meant != "" {
-		return Number(m.Name) != "" && value(Number(m.Name)) == value(meant)
+	if reversal.Number(meant) == meant && meant != "" {
+		return reversal.Number(m.Name) != "" && reversal.Value(reversal.Number(m.Name)) == reversal.Value(meant)
 	}
 	return slices.Contains([]string{m.File, m.Name, path.Base(m.Name), strings.TrimSuffix(m.Name, ".sql")}, meant)
 }
@@ -86,7 +79,7 @@ func means(m rehearsal.Migration, meant string) bool {
 func near(known []string, meant string) string {
 	best, least := "", len(meant)/2+1
 	for _, file := range known {
-		for _, form := range []string{path.Base(file), strings.TrimSuffix(path.Base(file), ".sql"), strings.TrimLeft(strings.TrimPrefix(path.Base(file), Number(path.Base(file))), "_")} {
+		for _, form := range []string{path.Base(file), strings.TrimSuffix(path.Base(file), ".sql"), strings.TrimLeft(strings.TrimPrefix(path.Base(file), reversal.Number(path.Base(file))), "_")} {
 			if d := distance(form, path.Base(meant)); d < least {
 				best, least = file, d
 			}
@@ -121,24 +114,11 @@ func distance(a, b string) int {
 // Existing is the file that takes the migration back already, if there is one that
 // was not itself taken back.
 func (t Target) Existing() (rehearsal.Migration, bool) {
-	return t.reversedBy(t.Files[t.Index], len(t.Files))
-}
-
-func (t Target) reversedBy(m rehearsal.Migration, depth int) (rehearsal.Migration, bool) {
-	for _, f := range t.Files {
-		number, ok := schema.Reverses(f.SQL)
-		if !ok || f.Name == m.Name || value(number) != value(Number(m.Name)) || Number(m.Name) == "" || depth == 0 {
-			continue
-		}
-		first, _, _ := strings.Cut(f.SQL, "\n")
-		if strings.Contains(first, ".sql)") && !strings.Contains(first, "("+m.Name+")") {
-			continue // of another file with that number
-		}
-		if _, again := t.reversedBy(f, depth-1); !again {
-			return f, true
-		}
+	i := reversal.Compensation(t.Files, t.Index)
+	if i < 0 {
+		return rehearsal.Migration{}, false
 	}
-	return rehearsal.Migration{}, false
+	return t.Files[i], true
 }
 
 // write makes a new file that is there wholly or not at all, and never changes one
