@@ -23,6 +23,8 @@ type flags struct {
 	Smoke     smokeFlags       `cmd:"" help:"Run the smoke test: health, refused without login, register, login, answered with login."`
 	Version   kong.VersionFlag `help:"Print the version of the program."`
 
+	Compensate compensateFlags `cmd:"" help:"Write the migration that takes another one back, and prove it first; apply nothing."`
+
 	Rollback    rollbackFlags `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`

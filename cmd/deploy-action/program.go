@@ -90,6 +90,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"migrate":      {"Migrate", f.Migrate.commonFlags, bound(p.migrateCommand, f.Migrate)},
 		"provision":    {"Provision", f.Provision.commonFlags, bound(p.provisionCommand, f.Provision)},
 		"dns":          {"DNS", f.DNS.commonFlags, bound(p.dnsCommand, f.DNS)},
+		"compensate":   {"Compensate", f.Compensate.commonFlags, bound(p.compensateCommand, f.Compensate)},
 		"validate":     {"Validate", f.Validate.commonFlags, bound(p.validateCommand, f.Validate)},
 		"smoke":        {"Smoke", f.Smoke.commonFlags, bound(p.smokeCommand, f.Smoke)},
 		"rollback":     {"Rollback", f.Rollback.commonFlags, bound(p.rollbackCommand, f.Rollback)},

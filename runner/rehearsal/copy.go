@@ -14,6 +14,9 @@ import (
 
 // Copy is a database in memory. It is for one goroutine at a time.
 type Copy struct {
+	// Lenient: statements of a migration that only change data may fail.
+	Lenient bool
+
 	conn    *sqlite.Conn
 	trusted bool // our own statements may do what those of a migration may not
 	did     []sqlite.Action
@@ -29,13 +32,31 @@ var limits = map[sqlite.Limit]int32{
 
 // New builds a copy of a schema, empty without any object.
 func New(objects ...schema.Object) (*Copy, error) {
+	c, err := open(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.build(objects); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// open opens a database in memory, with the contents of an image if there is one.
+func open(image []byte) (*Copy, error) {
 	conn, err := sqlite.OpenConn(":memory:", sqlite.OpenReadWrite, sqlite.OpenCreate)
 	if err != nil {
 		return nil, fmt.Errorf("open a database in memory: %w", err)
 	}
 	c := &Copy{conn: conn}
-	if err := c.build(objects); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	if image != nil {
+		err = conn.Deserialize("main", image)
+	}
+	if err = errors.Join(err, conn.SetAuthorizer(sqlite.AuthorizeFunc(c.authorize)), c.Run("PRAGMA foreign_keys = ON")); err != nil {
+		return nil, errors.Join(fmt.Errorf("open a database in memory: %w", err), conn.Close())
+	}
+	for limit, value := range limits {
+		conn.Limit(limit, value)
 	}
 	return c, nil
 }
@@ -44,12 +65,6 @@ func New(objects ...schema.Object) (*Copy, error) {
 var order = map[string]int{"table": 0, "view": 1, "index": 2, "trigger": 3}
 
 func (c *Copy) build(objects []schema.Object) error {
-	if err := c.conn.SetAuthorizer(sqlite.AuthorizeFunc(c.authorize)); err != nil {
-		return err
-	}
-	if err := c.Run("PRAGMA foreign_keys = ON"); err != nil {
-		return err
-	}
 	objects = slices.Clone(objects)
 	slices.SortStableFunc(objects, func(a, b schema.Object) int { return order[a.Type] - order[b.Type] })
 	var shadows []string
@@ -68,9 +83,6 @@ func (c *Copy) build(objects []schema.Object) error {
 		if err := c.Run(o.SQL); err != nil {
 			return fmt.Errorf("copy %s %s: %w", o.Type, o.Name, err)
 		}
-	}
-	for limit, value := range limits {
-		c.conn.Limit(limit, value)
 	}
 	return nil
 }
@@ -91,18 +103,13 @@ func (c *Copy) Clone() (*Copy, error) {
 	if err := c.Run("PRAGMA user_version = 1"); err != nil { // a database without pages cannot be written down
 		return nil, err
 	}
+	c.trusted = true
+	defer func() { c.trusted = false }()
 	image, err := c.conn.Serialize("main")
 	if err != nil {
 		return nil, fmt.Errorf("clone a database: %w", err)
 	}
-	other, err := New()
-	if err != nil {
-		return nil, err
-	}
-	if err := other.conn.Deserialize("main", image); err != nil {
-		return nil, errors.Join(fmt.Errorf("clone a database: %w", err), other.Close())
-	}
-	return other, other.Run("PRAGMA foreign_keys = ON")
+	return open(image)
 }
 
 // Run runs one of our own statements, which D1's rules do not bind.

@@ -98,17 +98,22 @@ func (c *Copy) statement(m Migration, text string, p schema.Piece) ([]finding.Fi
 		return append(quoted, doubts(tokens, at)...), nil
 	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultInterrupt:
 		return nil, fmt.Errorf("%s takes too long: %w", m.Name, err)
+	case c.Lenient && Changes(tokens):
+		return nil, nil
 	case c.denied != "":
 		return nil, refuse(at, "D1 refuses %s", c.denied)
 	case constraint(err) && !c.certain(err, tokens):
 		return []finding.Finding{doubt(at, "this statement of %s needs data that the copy has not: %s", m.Name, said(err))}, nil
 	}
-	if offset, ok := sqlite.ErrorOffset(err); ok && offset < len(sql) {
+	if offset, ok := sqlite.ErrorOffset(err); ok && offset < len(sql) && sql[offset:] != ";" {
 		start := p.Start + offset
 		return nil, refuse(finding.Span(m.File, []byte(text), start, start+width(tokens, offset)), "%s", said(err))
 	}
 	if place := schema.Place(m.File, sql, said(err)); place.Column > 0 {
 		word := wordAt(sql, place)
+		if sql[word:] == ";" { // ours, behind the end of the file
+			return nil, refuse(at, "%s", said(err))
+		}
 		return nil, refuse(finding.Span(m.File, []byte(text), p.Start+word, p.Start+word+width(tokens, word)), "%s", said(err))
 	}
 	return nil, refuse(at, "%s", said(err))
@@ -203,13 +208,29 @@ func (c *Copy) certain(err error, tokens []schema.Token) bool {
 // doubts are what the data decides about a statement that went well here.
 func doubts(tokens []schema.Token, at finding.Position) []finding.Finding {
 	if tokens[0].Is("CREATE") && len(tokens) > 1 && tokens[1].Is("UNIQUE") {
-		return []finding.Finding{doubt(at, "whether the rows that are there are unique is not proven")}
+		f := doubt(at, "whether the rows that are there are unique is not proven")
+		f.Rule = Unique
+		return []finding.Finding{f}
 	}
 	return nil
 }
 
+// Unique is the rule of the doubt about a statement that went well and does not if
+// rows of the account are the same.
+const Unique = "unproven-unique"
+
 func doubt(at finding.Position, format string, args ...any) finding.Finding {
 	return finding.Notef("unproven", at, format, args...).Hintf("a copy of the schema has none of the data; D1 decides when the migration is applied, wholly or not at all")
+}
+
+// Changes tells whether a statement changes data and no schema.
+func Changes(tokens []schema.Token) bool {
+	for _, word := range []string{"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"} {
+		if tokens[0].Is(word) {
+			return true
+		}
+	}
+	return false
 }
 
 // altered is the table of an ALTER TABLE, else nothing.

@@ -60,8 +60,11 @@ func (s Stage) data(_ context.Context, out *pipeline.Out) error {
 		for _, name := range db.Applied {
 			n++
 			number, _, _ := strings.Cut(name, "_")
+			if strings.Trim(number, "0123456789") != "" {
+				number = name
+			}
 			out.Note(finding.Warnf("migrated", finding.Position{}, "%s keeps what migration %s of release %s did: migrations go forward only", db.Name, name, s.Way.back.From).
-				Hintf("if the old code cannot live with it, write %s_rollback_… that undoes it, apply it to staging and then here; before it, %s stood at Time Travel bookmark %s: npx wrangler d1 time-travel restore %s --bookmark %s loses what was written since", nextNumber(number), db.Name, db.Bookmark, db.Name, db.Bookmark))
+				Hintf("if the old code cannot live with it, deploy-action compensate %s writes the compensating migration, which goes to staging and then here; before it, %s stood at Time Travel bookmark %s: npx wrangler d1 time-travel restore %s --bookmark %s loses what was written since", number, db.Name, db.Bookmark, db.Name, db.Bookmark))
 		}
 	}
 	if n == 0 {
@@ -71,9 +74,6 @@ func (s Stage) data(_ context.Context, out *pipeline.Out) error {
 	out.Endf("%d stay applied", n)
 	return nil
 }
-
-// nextNumber stands for the number of the migration to be written.
-func nextNumber(number string) string { return strings.Repeat("N", max(len(number), 1)) }
 
 // Forward undoes a rollback that came to a stop half-way, so that the environment
 // is wholly on one release: what was switched serves again what it served.

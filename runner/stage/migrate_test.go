@@ -219,7 +219,7 @@ func TestAMigrationThatFailsOnTheDataStopsAtItsLineAndLeavesNothingOfItself(t *t
 			t.Errorf("%+v", f)
 		}
 	}
-	if !slices.Contains(rules, "migration") || !slices.Contains(rules, "unproven") {
+	if !slices.Contains(rules, "migration") || !slices.Contains(rules, "unproven-unique") {
 		t.Errorf("%v", found)
 	}
 	b.sql("CREATE TABLE fine (x)") // it is not there, so it can be made
