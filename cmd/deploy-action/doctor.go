@@ -41,7 +41,13 @@ func (p *program) doctorCommand(ctx context.Context, f doctorFlags) (pipeline.Ve
 		return pipeline.Pending, err
 	}
 	answers := &doctor.Answers{}
-	verdict, err := p.run(ctx, pipeline.Plan{Steps: d.Steps()}, report.Redacted{To: answers, Redact: p.redact})
+	plan, watching := pipeline.Plan{Steps: d.Steps()}, report.Redacted{To: answers, Redact: p.redact}
+	var verdict pipeline.Verdict
+	if p.quiet() {
+		verdict, err = plan.Run(ctx, watching)
+	} else {
+		verdict, err = p.run(ctx, plan, watching)
+	}
 	if err != nil && verdict == pipeline.Pending {
 		return verdict, err
 	}
@@ -114,7 +120,8 @@ func (p *program) lines() int {
 	return 3
 }
 
-// writeAnswers writes what is not well, with the remedies, and the last deployments.
+// writeAnswers writes the board: every question with its answer, what is wrong with
+// place and remedy, and the last deployments. A job's log has had the questions already.
 func (p *program) writeAnswers(all []doctor.Answer, history []doctor.Deployment) error {
 	if p.common.Format == "json" {
 		for _, a := range all {
@@ -129,6 +136,9 @@ func (p *program) writeAnswers(all []doctor.Answer, history []doctor.Deployment)
 		}
 		return nil
 	}
+	if p.quiet() {
+		writeBoard(p.out, all)
+	}
 	if err := p.writeHistory(history); err != nil {
 		return err
 	}
@@ -138,20 +148,38 @@ func (p *program) writeAnswers(all []doctor.Answer, history []doctor.Deployment)
 	}
 	fmt.Fprintf(p.out, "\n%d questions: %d well, %d to look at, %d broken, %d not known\n",
 		len(all), count[doctor.Well], count[doctor.Look], count[doctor.Broken], count[doctor.Unknown])
-	for _, mark := range []doctor.Mark{doctor.Broken, doctor.Look, doctor.Unknown} {
-		for _, a := range all {
-			if a.Mark == mark {
-				writeAnswer(p.out, a)
-			}
-		}
-	}
 	return nil
 }
 
-func writeAnswer(w io.Writer, a doctor.Answer) {
-	fmt.Fprintf(w, "\n  %-8s %s: %s\n           %s\n", a.Mark, strings.ToLower(a.Topic), a.Question, a.Evidence)
-	for _, remedy := range slices.Compact(a.Remedies) {
-		fmt.Fprintf(w, "           → %s\n", remedy)
+// quiet tells whether the board alone is shown, and not each stage as it goes.
+func (p *program) quiet() bool {
+	return p.common.Format == "text" && !p.common.Verbose && p.face == nil
+}
+
+var signs = map[doctor.Mark]string{doctor.Well: "✓", doctor.Look: "!", doctor.Broken: "✗", doctor.Unknown: "○"}
+
+func writeBoard(w io.Writer, all []doctor.Answer) {
+	widest := map[string]int{}
+	for _, a := range all {
+		widest[a.Topic] = max(widest[a.Topic], len(a.Question))
+	}
+	topic := ""
+	for _, a := range all {
+		if a.Topic != topic {
+			topic = a.Topic
+			fmt.Fprintf(w, "\n%s\n", topic)
+		}
+		evidence := a.Evidence
+		if len(a.Findings) > 0 {
+			evidence = string(a.Mark)
+		}
+		fmt.Fprintf(w, "  %s %-*s  %s\n", signs[a.Mark], widest[topic], a.Question, evidence)
+		for _, f := range a.Findings {
+			fmt.Fprintf(w, "      %s\n", strings.TrimSpace(f.At.String()+" "+f.Message))
+			if f.Hint != "" {
+				fmt.Fprintf(w, "      → %s\n", f.Hint)
+			}
+		}
 	}
 }
 
@@ -159,9 +187,9 @@ func (p *program) writeHistory(all []doctor.Deployment) error {
 	if len(all) == 0 {
 		return nil
 	}
-	fmt.Fprintln(p.out)
+	fmt.Fprintln(p.out, "\nLast deployments")
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DEPLOYMENTS OF\tWHEN\tVERSION\tRELEASE\tBY")
+	fmt.Fprintln(w, "  SCRIPT\tWHEN\tVERSION\tRELEASE\tBY")
 	for _, d := range all {
 		var versions []string
 		for _, v := range d.Versions {
@@ -175,7 +203,7 @@ func (p *program) writeHistory(all []doctor.Deployment) error {
 		if !d.Serving {
 			name = ""
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", name, d.When.UTC().Format("2006-01-02 15:04:05Z"), strings.Join(versions, ", "), cmp.Or(d.Release, "not of this tool"), p.redact(d.By))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", name, d.When.UTC().Format("2006-01-02 15:04:05Z"), strings.Join(versions, ", "), cmp.Or(d.Release, "not of this tool"), p.redact(d.By))
 	}
 	return w.Flush()
 }

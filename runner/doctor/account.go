@@ -48,7 +48,7 @@ func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
 	}
 	a, all := d.seen.live, d.patients()
 	here := len(slices.DeleteFunc(slices.Clone(all), func(s patient) bool { return !a.Scripts[s.Name].Exists }))
-	out.Endf("%d of %d scripts are there, of %d on the account; %d zones, %d queues", here, len(all), len(a.Known), len(a.Zones), len(a.Queues))
+	out.Endf("%d of %s are there, of %d on the account; %s, %s", here, many(len(all), "script"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
 	if here > 0 || len(all) == 0 {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (d *Doctor) permissions(_ context.Context, out *pipeline.Out) error {
 		}
 		out.Note(f.Hintf("give the token the permission %q; what it is for is not known until then", p))
 	}
-	out.Endf("%d permissions are lacking", lacking)
+	out.Endf("%s lacking", many(lacking, "permission"))
 	if lacking == 0 {
 		out.Endf("all")
 	}
@@ -108,7 +108,7 @@ func (d *Doctor) clock(_ context.Context, out *pipeline.Out) error {
 		d.unknown(out, finding.Position{}, "no answer told a date")
 		return nil
 	case skew.Abs() < clockTolerance:
-		out.Endf("to %s", max(skew.Abs().Round(time.Second), time.Second))
+		out.Endf("to within %s", max(skew.Abs().Round(time.Second), time.Second))
 		return nil
 	}
 	word := "ahead of"

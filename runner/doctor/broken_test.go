@@ -154,7 +154,7 @@ var accountIlls = []ill{
 		w.ask("POST", "/accounts/ACCOUNT/d1/database/81db6c20-2bc6-44b7-bcda-a60aa7b39742/query", `{"sql":"DROP TABLE d1_migrations"}`)
 	}, said: [][]string{{"pending-migration", apiFile, "no migration was ever applied to registry-staging", "deploy-action migrate --env staging"}}},
 	{name: "a migration is pending", spoil: func(w *world) { w.write("migrations/0002_second.sql", "CREATE TABLE second (id INTEGER);") }, said: [][]string{
-		{"pending-migration", "migrations/0002_second.sql:1", "1 migrations of registry-staging are not applied", "deploy-action migrate --env staging"},
+		{"pending-migration", "migrations/0002_second.sql:1", "1 migration of registry-staging not applied", "deploy-action migrate --env staging"},
 	}, passes: true},
 	{name: "a secret was taken away", spoil: func(w *world) {
 		w.ask("DELETE", "/accounts/ACCOUNT/workers/scripts/"+apiScript+"/secrets/JWT_SECRET", "")
@@ -183,8 +183,8 @@ var accountIlls = []ill{
 		}
 		w.now = func() time.Time { return time.Now().Add(time.Hour) }
 	}, said: [][]string{
-		{"backlog", pushFile + ":8", "1 messages wait in queue work-staging, the oldest for 1h0m0s", "deploy-action logs --env staging --worker push"},
-		{"dead-letters", pushFile + ":8", "1 messages that tminus-push-staging could not handle lie in dead-staging"},
+		{"backlog", pushFile + ":8", "1 message waiting in queue work-staging, the oldest for 1h0m0s", "deploy-action logs --env staging --worker push"},
+		{"dead-letters", pushFile + ":8", "1 dead letter in dead-staging that tminus-push-staging could not handle"},
 	}, passes: true},
 }
 

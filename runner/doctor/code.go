@@ -57,7 +57,7 @@ func (d *Doctor) judge(s patient) verdict {
 		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
 		v.found = append(v.found, check.Undeclared(s.Script, b, d.bound(s)...)...)
 		v.found = append(v.found, d.flags(s, o, b)...)
-		v.words = fmt.Sprintf("%s, %d exports, %d builtins, %d names of env", flagWords(o.Target.Flags), len(b.Exports), len(b.Builtins), len(b.Reads))
+		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), many(len(b.Exports), "export"), many(len(b.Builtins), "builtin"), many(len(b.Reads), "name"))
 		return v
 	})
 }

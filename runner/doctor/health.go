@@ -31,6 +31,10 @@ func (d *Doctor) health() []pipeline.Task {
 }
 
 func (d *Doctor) face(ctx context.Context, out *pipeline.Out, h stage.Health, e project.Endpoint, s patient) error {
+	if a := d.seen.account(); serving(a.Scripts[s.Name]) == "" {
+		d.unknown(out, e.At, "%s is not deployed", s.Name) // another topic's finding
+		return nil
+	}
 	r := d.ask(ctx, e.Host)
 	if r.err != nil {
 		out.Endf("no answer")

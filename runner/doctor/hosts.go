@@ -89,7 +89,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 			words += ", custom domain"
 		}
 	} else {
-		out.Note(finding.Notef(notKnown, r.At, "not known: the account does not list its DNS records"))
+		out.Note(finding.Notef(notKnown, r.At, "not known: the account does not tell of its record"))
 	}
 	answer := d.ask(ctx, host)
 	found, err := d.resolved(ctx, env, host, record, known)
@@ -148,12 +148,22 @@ func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRec
 		}
 		name = "*." + above
 	}
+	if r.Custom && d.ownerless(env, r) {
+		return cloudflare.WholeRecord{}, false, nil // it is made when the script is deployed
+	}
 	if r.Custom {
 		return cloudflare.WholeRecord{}, false, finding.Errorf("no-dns-record", r.At, "zone %s has no record for the custom domain %s", zone.Name, host).
 			Hintf("Cloudflare makes it with the custom domain: deploy the Worker again, or look at the dashboard")
 	}
 	return cloudflare.WholeRecord{}, false, finding.Errorf("no-dns-record", r.At, "zone %s has no record for %s", zone.Name, host).
 		Hintf("make it with deploy-action dns --env %s", env)
+}
+
+// ownerless tells whether the script of a route is not deployed.
+func (d *Doctor) ownerless(env string, r wrangler.Route) bool {
+	return slices.ContainsFunc(d.patients(), func(s patient) bool {
+		return s.env == env && slices.Contains(s.Section.Triggers.Routes, r) && serving(d.seen.live.Scripts[s.Name]) == ""
+	})
 }
 
 // resolved compares what the resolver says with the account's record.

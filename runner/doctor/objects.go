@@ -49,7 +49,9 @@ func (d *Doctor) objects() []pipeline.Task {
 			words = append(words, d.since(s, host))
 		}
 		slices.Sort(words)
-		out.Endf("%d classes, %s", classes, strings.Join(words, "; "))
+		if d.seen.live.Known[s.Name] {
+			out.Endf("%s, %s", many(classes, "class"), strings.Join(words, "; "))
+		}
 		return nil
 	})
 }
@@ -62,6 +64,8 @@ func (d *Doctor) object(out *pipeline.Out, s patient, b wrangler.Binding) string
 	}
 	provider, ours := d.sibling(s, host)
 	switch {
+	case host == s.Name && !d.seen.live.Known[host]:
+		d.unknown(out, s.At(), "%s is not deployed", s.Name)
 	case !d.seen.live.Known[host]:
 		f := finding.Errorf("object-provider", place, "binding %s of %s names script %s, which is not on the account", b.Name.V, s.Name, host)
 		if ours {

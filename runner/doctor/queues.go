@@ -89,7 +89,7 @@ func (d *Doctor) waiting(out *pipeline.Out, s patient, c wrangler.Consumer, q cl
 	}
 	words := count(b)
 	if age := d.now().Sub(b.Since()); b.Count > 0 && !b.Since().IsZero() && age > stale {
-		out.Note(finding.Warnf("backlog", c.At, "%d messages wait in queue %s, the oldest for %s", b.Count, q.Name, age.Round(time.Minute)).
+		out.Note(finding.Warnf("backlog", c.At, "%s waiting in queue %s, the oldest for %s", many(int(b.Count), "message"), q.Name, age.Round(time.Minute)).
 			Hintf("see what the consumer does with %s", s.logs()))
 	}
 	return words
@@ -121,7 +121,7 @@ func (d *Doctor) letters(out *pipeline.Out, s patient, c wrangler.Consumer) stri
 	case b.Count == 0:
 		return "no dead letters"
 	}
-	out.Note(finding.Warnf("dead-letters", name.At, "%d messages that %s could not handle lie in %s, the oldest since %s", b.Count, s.Name, name.V, at(b.Since())).
+	out.Note(finding.Warnf("dead-letters", name.At, "%s in %s that %s could not handle, the oldest since %s", many(int(b.Count), "dead letter"), name.V, s.Name, at(b.Since())).
 		Hintf("see why with %s; they are kept until somebody consumes %s, or its retention is over", s.logs(), name.V))
 	return fmt.Sprintf("%d dead letters", b.Count)
 }

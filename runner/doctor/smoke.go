@@ -61,11 +61,12 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 	if len(pending) == 0 {
 		return nil
 	}
-	f := finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%d migrations of %s are not applied, the first is %s", len(pending), db.Name, db.Ledger(pending[0]))
+	hint := "apply what is pending with deploy-action migrate --env " + env
 	if len(applied) == 0 {
-		f = finding.Errorf("pending-migration", db.At, "no migration was ever applied to %s, so that its tables are missing", db.Name)
+		return finding.Errorf("pending-migration", db.At, "no migration was ever applied to %s, so that its tables are missing", db.Name).Hintf("%s", hint)
 	}
-	out.Note(f.Hintf("apply them with deploy-action migrate --env %s", env).See(db.At))
+	out.Note(finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%s of %s not applied, the first is %s", many(len(pending), "migration"), db.Name, db.Ledger(pending[0])).
+		Hintf("%s", hint).See(db.At))
 	return nil
 }
 
