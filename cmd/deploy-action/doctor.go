@@ -203,7 +203,11 @@ func (p *program) writeHistory(all []doctor.Deployment) error {
 		if !d.Serving {
 			name = ""
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", name, d.When.UTC().Format("2006-01-02 15:04:05Z"), strings.Join(versions, ", "), cmp.Or(d.Release, "not of this tool"), p.redact(d.By))
+		from := cmp.Or(d.Release, "not of this tool")
+		if d.Release == "" && d.Trigger == "secret" {
+			from = "secrets were set"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", name, d.When.UTC().Format("2006-01-02 15:04:05Z"), strings.Join(versions, ", "), from, p.redact(d.By))
 	}
 	return w.Flush()
 }

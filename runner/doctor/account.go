@@ -48,16 +48,17 @@ func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
 	}
 	a, all := d.seen.live, d.patients()
 	here := len(slices.DeleteFunc(slices.Clone(all), func(s patient) bool { return !a.Scripts[s.Name].Exists }))
-	out.Endf("%d of %s are there, of %d on the account; %s, %s", here, many(len(all), "script"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
+	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, many(len(all), "Worker"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
 	if here > 0 || len(all) == 0 {
 		return nil
 	}
+	var hosts []string
 	for _, t := range d.Targets {
-		for _, host := range t.Hosts() {
-			if _, ok := a.Zone(host); ok || a.Refused(zoneRead) != nil {
-				return nil
-			}
-		}
+		hosts = append(hosts, t.Hosts()...)
+	}
+	zoned := func(host string) bool { _, ok := a.Zone(host); return ok }
+	if len(hosts) == 0 || a.Refused(zoneRead) != nil || slices.ContainsFunc(hosts, zoned) {
+		return nil
 	}
 	return finding.Errorf("wrong-account", all[0].At(), "account %s has none of the %d scripts, and no zone of their hosts", d.Account.ID, len(all)).
 		Hintf("check CLOUDFLARE_ACCOUNT_ID and account_id in the wrangler files; a new project needs its domain on the account first")

@@ -132,7 +132,7 @@ func TestWithoutAnAccountTheFilesAreLookedAt(t *testing.T) {
 					errors++
 				}
 			}
-			if m := v.marks(); errors != 1 || m["Code"] != doctor.Well || m["Health"] != doctor.Unknown || m["Drift"] != doctor.Unknown || m["Account"] != doctor.Broken {
+			if m := v.marks(); errors != 1 || m["Code"] != doctor.Well || m["Health"] != doctor.Well || m["Hosts"] != doctor.Unknown || m["Queues"] != doctor.Unknown || m["Drift"] != doctor.Unknown || m["Account"] != doctor.Broken {
 				t.Errorf("%d errors, %v", errors, m)
 			}
 		})

@@ -103,7 +103,7 @@ var codeIlls = []ill{
 		}
 	}, said: [][]string{
 		{"old-code", apiFile, "legacy format", "with wrangler, of no release of this tool", "release 20260102T000000Z-second", promoteAPI},
-		{"foreign-deployment", apiFile, "no release of this tool", "deploy-action rollback"},
+		{"foreign-deployment", apiFile, "served by something else than a release", "deploy-action rollback"},
 	}},
 	{name: "nobody answers", spoil: func(w *world) { w.answers(apiHost, 522, "error code: 522") }, said: [][]string{
 		{"health", apiFile, "522", "no Worker is behind this host name"},

@@ -22,6 +22,8 @@ type Deployment struct {
 	Versions    []release.Share `json:"versions"`
 	By          string          `json:"by"`
 	Release     string          `json:"release,omitempty"`
+	// Trigger is what made it, as Cloudflare says: deployment, rollback, secret.
+	Trigger string `json:"trigger,omitempty"`
 	// Serving: it is the newest, which serves.
 	Serving bool `json:"serving,omitempty"`
 }
@@ -35,7 +37,7 @@ func (d *Doctor) History(n int) []Deployment {
 			if i == n {
 				break
 			}
-			line := Deployment{Environment: s.env, Script: s.Name, When: one.CreatedOn.Time, By: author(one), Serving: i == 0}
+			line := Deployment{Environment: s.env, Script: s.Name, When: one.CreatedOn.Time, By: author(one), Trigger: one.Annotations["workers/triggered_by"], Serving: i == 0}
 			for _, v := range one.Versions {
 				line.Versions = append(line.Versions, release.Share{Version: v.Version, Percent: v.Percent})
 			}
@@ -54,12 +56,36 @@ func author(d cloudflare.Deployment) string {
 	return strings.TrimSpace(cmp.Or(d.Author, "somebody") + " with " + cmp.Or(with, d.Source))
 }
 
+// brought is the deployment that brought the code which serves. Setting a secret makes
+// a deployment too, of a version with the code of the one before. Source: the values of
+// workers/triggered_by in cloudflare/workers-sdk.
+func brought(s live.Script) cloudflare.Deployment {
+	for _, d := range s.History {
+		if d.Annotations["workers/triggered_by"] != "secret" {
+			return d
+		}
+	}
+	return s.Serving
+}
+
+// labelled is what the release says of itself that serves a script alone.
+func labelled(s live.Script) (release.Label, bool) {
+	if len(s.Serving.Versions) != 1 || len(brought(s).Versions) != 1 {
+		return release.Label{}, false
+	}
+	return release.ParseLabel(brought(s).Message())
+}
+
 // of names the release that serves a script, or says that it is none of ours.
 func of(s live.Script) string {
-	if label, ok := s.Label(); ok {
-		return ", of release " + label.Release
+	text := ", of no release of this tool"
+	if label, ok := labelled(s); ok {
+		text = ", of release " + label.Release
 	}
-	return ", of no release of this tool"
+	if brought(s).ID != s.Serving.ID {
+		text += " with other secrets"
+	}
+	return text
 }
 
 // deployments asks of each script whether it is deployed, and by whom.
@@ -72,7 +98,7 @@ func (d *Doctor) deployments() []pipeline.Task {
 			return finding.Errorf("not-deployed", s.At(), "%s is not deployed", s.Name).Hintf("deploy it: %s", s.promote())
 		}
 		out.Endf("%s", d.served(s))
-		label, ours := now.Label()
+		label, ours := labelled(now)
 		switch {
 		case len(shares) > 1:
 			var words []string
@@ -82,7 +108,7 @@ func (d *Doctor) deployments() []pipeline.Task {
 			out.Note(finding.Warnf("split-traffic", s.At(), "%s is served by several versions: %s, deployed by %s at %s", s.Name, strings.Join(words, ", "), author(now.Serving), at(now.Serving.CreatedOn.Time)).
 				Hintf("end the gradual deployment with npx wrangler versions deploy, or with %s", s.promote()))
 		case !ours:
-			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s", "what serves "+s.Name+" is no release of this tool: "+d.served(s)+d.expected(s)).
+			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s", s.Name+" is served by something else than a release: "+d.served(s)+d.expected(s)).
 				Hintf("find out what was deployed and why; %s brings the code of this checkout, deploy-action rollback --env %s --worker %s the last good release", s.promote(), s.env, s.Worker))
 		case d.expected(s) != "" && label.Release <= d.Recorded[s.env].Release:
 			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s serves an earlier version than it was given: %s%s", s.Name, d.served(s), d.expected(s)).

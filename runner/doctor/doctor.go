@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,10 +71,14 @@ func (d *Doctor) Steps() []pipeline.Step {
 		{"smoke", d.smoke()}, {"queues", d.queues()}, {"deployments", d.deployments()}, {"exposure", d.exposure()}, {"drift", d.drift()},
 	} {
 		needs := []string{account}
-		if t.name == "code" {
-			needs = []string{} // the files are here, whatever becomes of the account
+		if t.name == "code" || t.name == "hosts" || t.name == "health" {
+			needs = []string{} // the files are here and hosts answer, whatever becomes of the account
 		}
-		steps = append(steps, pipeline.Step{Stage: t, KeepGoing: true, Needs: needs})
+		step := pipeline.Step{Stage: t, KeepGoing: true, Needs: needs}
+		if len(t.tasks) == 0 {
+			step.Skip = "nothing of the kind is configured"
+		}
+		steps = append(steps, step)
 	}
 	if !d.Smoke {
 		return steps
@@ -94,8 +99,18 @@ type topic struct {
 // Name implements pipeline.Stage.
 func (t topic) Name() string { return t.name }
 
-// Tasks implements pipeline.Stage.
-func (t topic) Tasks() []pipeline.Task { return t.tasks }
+// Tasks implements pipeline.Stage. What two environments or Workers claim, by mistake,
+// is asked about twice and told apart by a number.
+func (t topic) Tasks() []pipeline.Task {
+	seen := map[string]int{}
+	tasks := slices.Clone(t.tasks)
+	for i, one := range tasks {
+		if seen[one.Title]++; seen[one.Title] > 1 {
+			tasks[i].Title = fmt.Sprintf("%s (%d)", one.Title, seen[one.Title])
+		}
+	}
+	return tasks
+}
 
 // patient is one script in its environment.
 type patient struct {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
@@ -31,7 +33,7 @@ func (d *Doctor) health() []pipeline.Task {
 }
 
 func (d *Doctor) face(ctx context.Context, out *pipeline.Out, h stage.Health, e project.Endpoint, s patient) error {
-	if a := d.seen.account(); serving(a.Scripts[s.Name]) == "" {
+	if a := d.seen.live; a != nil && serving(a.Scripts[s.Name]) == "" {
 		d.unknown(out, e.At, "%s is not deployed", s.Name) // another topic's finding
 		return nil
 	}
@@ -73,7 +75,10 @@ func (d *Doctor) thrown(e project.Endpoint, s patient, r reply) error {
 
 // served says which version serves a script, since when, by whom and of which release.
 func (d *Doctor) served(s patient) string {
-	now := d.seen.account().Scripts[s.Name]
+	if d.seen.live == nil {
+		return "which version serves is not known"
+	}
+	now := d.seen.live.Scripts[s.Name]
 	if len(now.Serving.Versions) == 0 {
 		return "nothing serves it"
 	}
@@ -83,7 +88,8 @@ func (d *Doctor) served(s patient) string {
 // expected says what the last recorded release put, if something else serves.
 func (d *Doctor) expected(s patient) string {
 	placed, ok := d.Recorded[s.env].Placed(s.Name)
-	if !ok || placed.Version == "" || placed.Version == serving(d.seen.account().Scripts[s.Name]) {
+	by := brought(d.seen.account().Scripts[s.Name])
+	if !ok || placed.Version == "" || slices.ContainsFunc(by.Versions, func(v cloudflare.Traffic) bool { return v.Version == placed.Version }) {
 		return ""
 	}
 	return fmt.Sprintf("; release %s, the last that was recorded here, put version %s", d.Recorded[s.env].Release, release.Brief(placed.Version))

@@ -1,9 +1,13 @@
 package doctor_test
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/doctor"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 )
@@ -63,4 +67,47 @@ func TestNineWorkersCostFewCalls(t *testing.T) {
 		}
 	}
 	t.Logf("%d calls, %d questions", len(calls), len(v.answers))
+}
+
+// Setting a secret makes a version that no release brought, with the code of one.
+func TestASecretThatWasSetByHandIsWell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ask("PUT", "/accounts/ACCOUNT/workers/scripts/"+apiScript+"/secrets", `{"name":"STRIPE_KEY","text":"`+secretValue+`","type":"secret_text"}`)
+	w.edit("workers/api/index.js", "await env.DB", "await env.STRIPE_KEY.trim();\n    await env.DB")
+	v := w.doctor()
+	well(t, v)
+	for _, a := range v.answers {
+		if a.Question == "Does a release serve "+apiScript && !strings.HasSuffix(a.Evidence, "with wrangler, of release 20260101T000000Z-first with other secrets") {
+			t.Errorf("%q", a.Evidence)
+		}
+	}
+}
+
+// Two environments that claim the same things are asked about, not refused.
+func TestTwoEnvironmentsMayClaimTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, file := range []string{apiFile, mcpFile, pushFile} {
+		raw, err := os.ReadFile(filepath.Join(w.dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, staging, _ := strings.Cut(string(raw), "[env.staging]")
+		w.write(file, string(raw)+"\n[env.production]"+staging)
+	}
+	v := w.doctor(func(d *doctor.Doctor) {
+		for _, env := range []string{"production"} {
+			target, err := w.loaded().In(env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Project, d.Targets = w.loaded(), append(d.Targets, target)
+		}
+	})
+	for _, question := range []string{"Do messages get through: work-staging (2)", "Is it found: api-staging.tminus.ink (2)", "Are the migrations applied to registry-staging (2)"} {
+		if !slices.ContainsFunc(v.answers, func(a doctor.Answer) bool { return a.Question == question }) {
+			t.Errorf("nobody asked %q", question)
+		}
+	}
 }

@@ -119,7 +119,7 @@ func describe(r cloudflare.WholeRecord) string {
 // record is the record that leads a host to Cloudflare; false when the account does not
 // tell. None, or one that goes past Cloudflare, is a finding.
 func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRecord, bool, error) {
-	if d.seen.why(zoneRead) != nil || d.seen.why(dnsRead) != nil {
+	if d.seen.live == nil || d.seen.why(zoneRead) != nil || d.seen.why(dnsRead) != nil {
 		return cloudflare.WholeRecord{}, false, nil
 	}
 	zone, ok := d.seen.live.Zone(host)
