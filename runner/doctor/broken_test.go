@@ -245,3 +245,15 @@ func TestTheResolverThatFindsCloudflareIsWell(t *testing.T) {
 		}
 	}
 }
+
+// An address that is reached and does not answer as Cloudflare would is no propagation.
+func TestAnAddressThatIsNotCloudflaresIsNoPropagation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.untrusted()
+	w.names = doctor.Names{Lookup: unknown, Around: func(string) bool { return true }}
+	v := w.doctor()
+	if _, ok := v.heard("dns", apiFile, "certificate"); !ok || v.verdict != pipeline.Failed {
+		t.Errorf("%v", v.found)
+	}
+}

@@ -134,8 +134,10 @@ func (d *Doctor) triggers(out *pipeline.Out, s patient) []finding.Finding {
 		case c.Owner != "" && c.Owner != s.Name:
 			f.Severity, f.Message = finding.Error, fmt.Sprintf("%s %s of %s leads to %s", c.Kind, c.Subject, s.Name, c.Owner)
 			f = f.Hintf("take it from %s; if it is of this project, %s", c.Owner, s.promote())
-		case c.Op == live.Add || c.Kind == live.KindWorkflow:
-			f.Severity, f.Message = finding.Error, fmt.Sprintf("%s %s of %s is not on the account, or otherwise", c.Kind, c.Subject, s.Name)
+		case c.Op == live.Add:
+			f.Severity, f.Message = finding.Error, fmt.Sprintf("%s %s of %s is not on the account", c.Kind, c.Subject, s.Name)
+		case c.Kind == live.KindWorkflow:
+			f.Severity, f.Message = finding.Error, fmt.Sprintf("workflow %s is not on the account, or not of the class of %s that is configured", c.Subject, s.Name)
 		default:
 			f.Message = fmt.Sprintf("%s %s of %s has other settings on the account", c.Kind, c.Subject, s.Name)
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -92,7 +93,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 		out.Note(finding.Notef(notKnown, r.At, "not known: the account does not tell of its record"))
 	}
 	answer := d.ask(ctx, host)
-	found, err := d.resolved(ctx, env, host, record, known)
+	found, err := d.resolved(ctx, env, host, record, known, answer.err)
 	out.Endf("%s; %s", words, found)
 	if err != nil {
 		return err
@@ -166,8 +167,9 @@ func (d *Doctor) ownerless(env string, r wrangler.Route) bool {
 	})
 }
 
-// resolved compares what the resolver says with the account's record.
-func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudflare.WholeRecord, known bool) (string, error) {
+// resolved compares what the resolver says with the account's record. Failed is why the
+// host did not answer, nil if it did.
+func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudflare.WholeRecord, known bool, failed error) (string, error) {
 	if d.Names.Lookup == nil || d.Names.Pinned != nil && d.Names.Pinned(host) {
 		return "--resolve says where it is", nil
 	}
@@ -175,7 +177,7 @@ func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudfla
 	defer cancel()
 	found, err := d.Names.Lookup(ctx, host)
 	if err != nil {
-		around := d.Names.Around != nil && d.Names.Around(host)
+		around := failed == nil && d.Names.Around != nil && d.Names.Around(host)
 		switch {
 		case known && around:
 			return "not known to the resolver", finding.Warnf("dns-propagation", finding.Position{}, "%s has its record (%s), and %s answers for it, but the resolver of this machine does not know it yet: %s", host, describe(record), probe.Anycast, join(err)).
@@ -184,7 +186,7 @@ func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudfla
 			return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "the resolver does not know %s, although %s answers for it", host, probe.Anycast).
 				Hintf("see that there is a record with deploy-action dns --env %s --dry-run", env)
 		}
-		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, join(err)).
+		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, join(cmp.Or(failed, err))).
 			Hintf("see whether this machine reaches the internet, and whether the zone's name servers are Cloudflare's")
 	}
 	words := "at " + addresses(found)
