@@ -41,7 +41,9 @@ var rooms = map[string][]string{
 	"runner/retreat":      {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":       {"bundle", "release", "finding"},
 	"runner/fleet":        {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
-	"runner/outlook":      {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},
+	"runner/drift":        {"project", "wrangler", "preview", "live", "secret", "cloudflare"},
+	"runner/doctor":       {"fleet", "upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},
 	"checks/actions":     {},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -110,6 +111,11 @@ func (p *program) account(f accountFlags, all []project.Target) (string, error) 
 
 // client makes the client of the account. It asks nothing yet.
 func (p *program) client(f accountFlags, all []project.Target) (*cloudflare.Client, string, error) {
+	return p.clientOver(f, all, nil)
+}
+
+// clientOver is client over a transport; nil means the usual one.
+func (p *program) clientOver(f accountFlags, all []project.Target, over http.RoundTripper) (*cloudflare.Client, string, error) {
 	if p.token() == "" {
 		return nil, "", finding.Errorf("missing-variable", finding.Position{}, "CLOUDFLARE_API_TOKEN is not set").
 			Hintf("make a token at dash.cloudflare.com/profile/api-tokens and put it into the variable; in a workflow, into the step's env from a secret")
@@ -121,7 +127,7 @@ func (p *program) client(f accountFlags, all []project.Target) (*cloudflare.Clie
 	base, _ := p.lookup("CLOUDFLARE_API_BASE_URL")
 	return cloudflare.New(cloudflare.Options{
 		BaseURL: base, Account: id, Token: p.token(), UserAgent: userAgent,
-		Notice: func(line string) { p.notice(line) },
+		Notice: func(line string) { p.notice(line) }, Transport: over,
 	}), id, nil
 }
 

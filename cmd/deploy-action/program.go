@@ -96,6 +96,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"rollback":     {"Rollback", f.Rollback.commonFlags, bound(p.rollbackCommand, f.Rollback)},
 		"hold":         {"Hold", f.Hold.commonFlags, bound(p.holdCommand, f.Hold)},
 		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
+		"doctor":       {"Doctor", f.Doctor.commonFlags, bound(p.doctorCommand, f.Doctor)},
 		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
 	}
 }

@@ -75,6 +75,15 @@ func TestServeIsEnoughForAnotherTerminal(t *testing.T) {
 	if err != nil || strings.Count(out, "not of this tool") != 1 || !strings.Contains(out, "tminus-api-staging") {
 		t.Errorf("status: %v\n%s", err, out)
 	}
+	// What wrangler did behind its back, and secrets that nobody gave, are all that a
+	// doctor has to say of nine real Workers.
+	out, _ = terminal(dir, append([]string{binary, "doctor", "--env", "staging"}, probing...)...)
+	for _, part := range []string{"✓ Is it well: api-staging.tminus.ink", "with wrangler, of no release of this tool", "tminus-oauth-staging does not have GOOGLE_CLIENT_ID",
+		" 67 well, 1 to look at, 2 broken, 0 not known"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("the doctor does not say %q:\n%s", part, out)
+		}
+	}
 	if err := served.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,8 @@ type Bundle struct {
 	SourceMap []byte
 	// Exports are the names that the main module exports, sorted.
 	Exports []Export
+	// Reads are the names that the main module reads of its environment, sorted.
+	Reads []Read
 	// Builtins are the node builtins that were asked for, sorted.
 	Builtins []Builtin
 	// Warnings are what the bundler found odd.

@@ -153,7 +153,7 @@ func (b *Bundle) read(o Options, text string) error {
 		if !slices.Contains(out.Exports, "default") {
 			return o.refuse("the entry has no default export", "the service worker format is not carried; write export default { fetch() { … } }")
 		}
-		b.Exports = shapes(b.Modules[0].Content, out.Exports)
+		b.Exports, b.Reads = shapes(b.Modules[0].Content, out.Exports)
 	}
 	for importer, in := range meta.Inputs {
 		for _, i := range in.Imports {

@@ -110,7 +110,7 @@ func (o Options) readOutdir(out string) (*Bundle, error) {
 	if len(b.Modules) == 0 || b.Modules[0].Name != b.Main {
 		return nil, fmt.Errorf("wrangler wrote no module %s", b.Main)
 	}
-	b.Exports = shapes(b.Modules[0].Content, exported(b.Modules[0].Content))
+	b.Exports, b.Reads = shapes(b.Modules[0].Content, exported(b.Modules[0].Content))
 	return b, nil
 }
 

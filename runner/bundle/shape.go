@@ -20,8 +20,9 @@ const (
 	Unknown   Shape = "unknown"   // decided when the code runs
 )
 
-// shapes tells for each exported name of a module what stands behind it.
-func shapes(module []byte, exported []string) []Export {
+// shapes tells for each exported name of a module what stands behind it, and what
+// the module reads of its environment.
+func shapes(module []byte, exported []string) ([]Export, []Read) {
 	slices.Sort(exported)
 	all := make([]Export, len(exported))
 	for i, name := range exported {
@@ -29,7 +30,7 @@ func shapes(module []byte, exported []string) []Export {
 	}
 	ast, err := js.Parse(parse.NewInputBytes(slices.Clone(module)), js.Options{})
 	if err != nil {
-		return all
+		return all, nil
 	}
 	declared := map[string]Shape{}
 	local := map[string]string{} // exported name to local name
@@ -41,7 +42,7 @@ func shapes(module []byte, exported []string) []Export {
 			all[i].Is = shape
 		}
 	}
-	return all
+	return all, reads(ast)
 }
 
 // note reads one top-level statement.

@@ -106,7 +106,7 @@ func code(t *testing.T, root string, p project.Project, s project.Script) []find
 	if err != nil {
 		t.Fatal(err)
 	}
-	return check.Code(p.FS(), s, o.Target.Mode(), b)
+	return append(check.Code(p.FS(), s, o.Target.Mode(), b), check.Undeclared(s, b)...)
 }
 
 // asked is what an account has to say that has what the JSON says.

@@ -12,6 +12,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/accounts"
 	"github.com/cloudflare/cloudflare-go/v7/d1"
 	"github.com/cloudflare/cloudflare-go/v7/dns"
+	"github.com/cloudflare/cloudflare-go/v7/durable_objects"
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/queues"
@@ -58,6 +59,7 @@ type Client struct {
 	records   *dns.RecordService
 	tokens    *user.TokenService
 	accounts  *accounts.AccountService
+	objects   *durable_objects.NamespaceService
 
 	zonesOnce sync.Mutex
 	zonesSeen []Zone
@@ -88,6 +90,7 @@ func New(o Options) *Client {
 		records:   dns.NewRecordService(opts...),
 		tokens:    user.NewTokenService(opts...),
 		accounts:  accounts.NewAccountService(opts...),
+		objects:   durable_objects.NewNamespaceService(opts...),
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 type Script struct {
 	Name string `json:"id"`
 	// MigrationTag is the newest Durable Object migration that was applied.
-	MigrationTag     string          `json:"migration_tag"`
+	MigrationTag string `json:"migration_tag"`
+	// Handlers are the events that the default export handles; nil when not told.
+	Handlers         []string        `json:"handlers"`
 	Tags             []string        `json:"tags"`
 	LastDeployedFrom string          `json:"last_deployed_from"`
 	Observability    json.RawMessage `json:"observability"`

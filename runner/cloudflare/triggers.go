@@ -16,6 +16,10 @@ type Queue struct {
 	ID        string     `json:"queue_id"`
 	Name      string     `json:"queue_name"`
 	Consumers []Consumer `json:"consumers"`
+	Settings  struct {
+		// Paused: nobody gets messages, although consumers are there.
+		Paused bool `json:"delivery_paused"`
+	} `json:"settings"`
 }
 
 // Consumer is who takes a queue's messages. Settings keep nulls, which mean

@@ -175,9 +175,9 @@ func (m *move) chart(provided map[string]*move) error {
 	return nil
 }
 
-// wanted are the triggers that a script's configuration asks for. Zones are
-// named by id, as the account has them.
-func wanted(a *live.Account, s project.Script) (release.Triggers, []finding.Finding) {
+// Wanted are the triggers that a script's configuration asks for. Zones are
+// named by id, as the account has them; a route in no zone is a finding.
+func Wanted(a *live.Account, s project.Script) (release.Triggers, []finding.Finding) {
 	var t release.Triggers
 	var problems []finding.Finding
 	section := s.Section
@@ -219,8 +219,8 @@ func hostOf(pattern string) string {
 	return host
 }
 
-// place finds the line of configuration that a trigger comes from.
-func place(s project.Script, c live.Change) finding.Position {
+// Place finds the line of configuration that a trigger comes from.
+func Place(s project.Script, c live.Change) finding.Position {
 	for _, r := range s.Section.Triggers.Routes {
 		if r.Pattern.V == c.Subject {
 			return r.At
@@ -250,14 +250,19 @@ func place(s project.Script, c live.Change) finding.Position {
 // settings are the properties of a script that no version carries, and the names
 // of those that the account has otherwise.
 func (m *move) settings() (cloudflare.Settings, []string) {
-	s := m.script.Section.Settings
-	want := cloudflare.Settings{Tags: m.tags(), Observability: map[string]any{"enabled": false}, TailConsumers: upload.Tails(m.script)}
+	return Settings(m.script, m.before.Listed)
+}
+
+// Settings are the properties of a script that no version carries, and the names,
+// sorted, of those that the account has otherwise.
+func Settings(script project.Script, have cloudflare.Script) (cloudflare.Settings, []string) {
+	s := script.Section.Settings
+	want := cloudflare.Settings{Tags: tags(script, have.Tags), Observability: map[string]any{"enabled": false}, TailConsumers: upload.Tails(script)}
 	if s.Observability.V != nil {
 		want.Observability = s.Observability.V
 	}
 	logpush := s.Logpush.V
 	want.Logpush = &logpush
-	have := m.before.Listed
 	var differs []string
 	for _, one := range []struct {
 		name string
@@ -277,12 +282,12 @@ func (m *move) settings() (cloudflare.Settings, []string) {
 
 // tags are the script's tags with the two that wrangler sets, so that its
 // dashboard shows the environments of a Worker together.
-func (m *move) tags() []string {
+func tags(script project.Script, have []string) []string {
 	var tags []string
-	for _, t := range m.before.Listed.Tags {
+	for _, t := range have {
 		if !strings.HasPrefix(t, "cf:service=") && !strings.HasPrefix(t, "cf:environment=") {
 			tags = append(tags, t)
 		}
 	}
-	return append(tags, "cf:service="+m.script.Title, "cf:environment="+m.script.Section.Env)
+	return append(tags, "cf:service="+script.Title, "cf:environment="+script.Section.Env)
 }

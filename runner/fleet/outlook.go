@@ -96,7 +96,7 @@ func (d Deploy) plan(a *live.Account, s project.Script) (*move, error) {
 		return nil, fmt.Errorf("%s was not bundled", s.Worker)
 	}
 	var problems []finding.Finding
-	m.want, problems = wanted(a, s)
+	m.want, problems = Wanted(a, s)
 	return m, finding.Join(problems)
 }
 
@@ -111,7 +111,7 @@ func (d Deploy) inTheWay(a *live.Account, all []*move) []finding.Finding {
 			continue // it gives it up in this release
 		}
 		s, _ := d.Target.Script(c.Script)
-		found = append(found, finding.Errorf("trigger-taken", place(s, c), "%s %s belongs to %s", c.Kind, c.Subject, c.Owner).
+		found = append(found, finding.Errorf("trigger-taken", Place(s, c), "%s %s belongs to %s", c.Kind, c.Subject, c.Owner).
 			Hintf("take it from %s first, or remove it here", c.Owner))
 	}
 	return found

@@ -112,7 +112,7 @@ func (d Deploy) trigger(ctx context.Context, out *pipeline.Out) error {
 func (d Deploy) apply(ctx context.Context, out *pipeline.Out, s project.Script, c live.Change) error {
 	d.Fleet.triggering(c.Script)
 	out.Sayf("%s: %s", c.Script, c)
-	return at(remedy.For(c.Apply(ctx, d.Client), permissionFor(c.Kind)), place(s, c))
+	return at(remedy.For(c.Apply(ctx, d.Client), permissionFor(c.Kind)), Place(s, c))
 }
 
 func permissionFor(k live.Kind) string {

@@ -27,6 +27,9 @@ type Scope struct {
 	Uses Uses
 	// Stores has databases, namespaces and buckets listed, as far as they are used.
 	Stores bool
+	// Lenient: what the account refuses to list is left out, whatever needs it;
+	// Refused tells. Schedules are read of those scripts only that handle them.
+	Lenient bool
 }
 
 // Uses says which kinds of things a configuration names.
@@ -51,6 +54,7 @@ type Account struct {
 	domains   []cloudflare.Domain
 	workflows []cloudflare.Workflow
 	unread    []string // what the token may not read and nothing needs
+	refused   map[string]error
 }
 
 // Script is one script as it stands.
@@ -103,7 +107,7 @@ type reader struct {
 func Read(ctx context.Context, c *cloudflare.Client, scope Scope) (*Account, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	r := &reader{c: c, scope: scope, group: group, ctx: ctx, per: map[string]*Script{}, out: &Account{
-		Scripts: map[string]Script{}, Known: map[string]bool{}, routes: map[string][]cloudflare.Route{},
+		Scripts: map[string]Script{}, Known: map[string]bool{}, routes: map[string][]cloudflare.Route{}, refused: map[string]error{},
 	}}
 	for _, name := range scope.Scripts {
 		r.per[name] = &Script{Name: name}
@@ -122,19 +126,22 @@ func Read(ctx context.Context, c *cloudflare.Client, scope Scope) (*Account, err
 
 // start begins all reads at once.
 func (r *reader) start() {
-	read(r, true, "Workers Scripts:Read", r.c.Scripts, func(all []cloudflare.Script) {
+	read(r, true, scriptsRead, r.c.Scripts, func(all []cloudflare.Script) {
 		for _, s := range all {
 			r.out.Known[s.Name] = true
 			if one := r.per[s.Name]; one != nil {
 				one.Exists, one.Listed = true, s
+				if r.scope.Lenient && (s.Handlers == nil || slices.Contains(s.Handlers, "scheduled")) {
+					r.schedules(s.Name)
+				}
 			}
 		}
 	})
 	uses := r.scope.Uses
 	read(r, uses.Queues, "Queues:Read", r.c.Queues, func(all []cloudflare.Queue) { r.out.Queues = all })
 	if len(r.scope.Scripts) > 0 {
-		read(r, uses.Domains, "Workers Scripts:Read", r.c.Domains, func(all []cloudflare.Domain) { r.out.domains = all })
-		read(r, false, "Workers Scripts:Read", r.c.Workflows, func(all []cloudflare.Workflow) { r.out.workflows = all })
+		read(r, uses.Domains, scriptsRead, r.c.Domains, func(all []cloudflare.Domain) { r.out.domains = all })
+		read(r, false, scriptsRead, r.c.Workflows, func(all []cloudflare.Workflow) { r.out.workflows = all })
 	}
 	if r.scope.Stores && uses.Databases {
 		read(r, true, "D1:Read", r.c.Databases, func(all []cloudflare.Database) { r.out.Databases = all })
@@ -154,6 +161,9 @@ func (r *reader) start() {
 	}
 }
 
+// scriptsRead is the permission without which nothing can be said of any script.
+const scriptsRead = "Workers Scripts:Read"
+
 // read does one read beside the others. A denial is a finding if the read is
 // needed, else it is left out and said.
 func read[T any](r *reader, needed bool, permission string, ask func(context.Context) (T, error), take func(T)) {
@@ -164,6 +174,8 @@ func read[T any](r *reader, needed bool, permission string, ask func(context.Con
 		switch {
 		case err == nil:
 			take(v)
+		case r.scope.Lenient && permission != scriptsRead && isRefusal(err):
+			r.out.refused[permission] = err
 		case cloudflare.IsDenied(err) && needed:
 			r.bad = append(r.bad, Denied(err, permission))
 		case cloudflare.IsDenied(err):
@@ -191,6 +203,14 @@ func (r *reader) script(name string) {
 		}
 		return err
 	})
+	if !r.scope.Lenient {
+		r.schedules(name)
+	}
+}
+
+// schedules reads the crons of a script.
+func (r *reader) schedules(name string) {
+	one := r.per[name]
 	r.unlessMissing(func() error {
 		crons, err := r.c.Schedules(r.ctx, name)
 		one.Triggers.Crons = crons
@@ -234,7 +254,7 @@ func (r *reader) unlessMissing(ask func() error) {
 		if cloudflare.IsDenied(err) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.bad = append(r.bad, Denied(err, "Workers Scripts:Read"))
+			r.bad = append(r.bad, Denied(err, scriptsRead))
 			return nil
 		}
 		return err
@@ -276,7 +296,3 @@ func (r *reader) assemble() {
 	slices.Sort(a.unread)
 	a.unread = slices.Compact(a.unread)
 }
-
-// Unread are the permissions for want of which something was not read that
-// nothing needs, such as queues when no Worker has one.
-func (a *Account) Unread() []string { return a.unread }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
 	"github.com/tminus/deploy-action/runner/live"
@@ -69,11 +70,11 @@ func (l Look) worker(s sight, m fleet.Move, v cloudflare.Version) preview.Worker
 	}
 	w.Secrets = secrets(m, v)
 	if w.Way != preview.Unchanged {
-		w.Bindings, w.Vars = bindings(m, v.Resources.Bindings)
+		w.Bindings, w.Vars = drift.Bindings(m.Script, m.Upload.Known(), v.Resources.Bindings)
 		w.Classes = classes(m.Upload.Migrations)
 	}
 	if w.Way == preview.Changed || w.Way == preview.Whole {
-		w.Runtime = runtime(m, v)
+		w.Runtime = drift.Runtime(m.Script, v)
 	}
 	if w.Way == preview.Changed {
 		w.Why = why(m, w)
@@ -109,30 +110,12 @@ func list(names []string) string {
 	return strings.Join(names, ", ") + " are"
 }
 
-// runtime compares the compatibility settings, as far as the version tells them.
-func runtime(m fleet.Move, v cloudflare.Version) []preview.Difference {
-	var all []preview.Difference
-	have, module := v.Resources.Runtime, m.Script.Section.Module
-	if have.Date != "" && have.Date != module.Date.V {
-		all = append(all, preview.Difference{Op: preview.Change, Name: "compatibility_date", From: have.Date, To: module.Date.V})
-	}
-	var flags []string
-	for _, f := range module.Flags {
-		flags = append(flags, f.V)
-	}
-	was, is := slices.Sorted(slices.Values(have.Flags)), slices.Sorted(slices.Values(flags))
-	if have.Date != "" && !slices.Equal(was, is) {
-		all = append(all, preview.Difference{Op: preview.Change, Name: "compatibility_flags", From: strings.Join(was, ", "), To: strings.Join(is, ", ")})
-	}
-	return all
-}
-
 // secrets says what becomes of each secret, by the bindings of the live version.
 func secrets(m fleet.Move, v cloudflare.Version) preview.Secrets {
 	s := preview.Secrets{Given: m.Upload.Known()}
 	bound := map[string]bool{}
 	for _, b := range v.Resources.Bindings {
-		if name, _ := b["name"].(string); isSecret(b) {
+		if name, _ := b["name"].(string); drift.IsSecret(b) {
 			bound[name] = true
 		}
 	}

@@ -41,6 +41,9 @@ type Step struct {
 	Stage Stage
 	// Env is the environment, empty for a stage that is not about one.
 	Env string
+	// Needs are the ids of the steps that must pass first; nil means all that stand
+	// before it, an empty list none.
+	Needs []string
 	// KeepGoing: a task that fails does not keep others from being started, so
 	// that a reader sees all that is wrong at once.
 	KeepGoing bool
@@ -105,6 +108,11 @@ func (p Plan) check() error {
 	for _, s := range p.Steps {
 		if ids[s.ID()] {
 			errs = append(errs, fmt.Errorf("step %s stands twice in the plan", s.ID()))
+		}
+		for _, need := range s.Needs {
+			if !ids[need] {
+				errs = append(errs, fmt.Errorf("step %s needs %s, which does not stand before it", s.ID(), need))
+			}
 		}
 		ids[s.ID()] = true
 		errs = append(errs, checkTasks(s.ID(), s.Stage.Tasks()))

@@ -31,14 +31,39 @@ func (p Plan) Run(ctx context.Context, watching Observer) (Verdict, error) {
 	begin := time.Now()
 	r.tell(p.Planned())
 	verdict, blocker := Passed, ""
+	ended := map[string]ending{}
 	for _, s := range p.Steps {
-		v := r.step(ctx, s, verdict, blocker)
+		soFar, by := verdict, blocker
+		if s.Needs != nil && verdict != Cancelled {
+			soFar, by = needed(s.Needs, ended)
+		}
+		v := r.step(ctx, s, soFar, by)
+		ended[s.ID()] = ending{v, s.Title()}
 		if verdict == Passed && (v == Failed || v == Cancelled) {
 			verdict, blocker = v, s.Title()
+		} else if v == Cancelled {
+			verdict = v
 		}
 	}
 	r.tell(Ended{Verdict: verdict, Took: time.Since(begin)})
 	return verdict, errors.Join(r.errs...)
+}
+
+// ending is how a step ended.
+type ending struct {
+	verdict Verdict
+	title   string
+}
+
+// needed tells whether some steps have passed, or which is the first that did not.
+// One that was skipped is in nobody's way.
+func needed(ids []string, ended map[string]ending) (Verdict, string) {
+	for _, id := range ids {
+		if e := ended[id]; e.verdict != Passed && e.verdict != Skipped {
+			return Failed, e.title
+		}
+	}
+	return Passed, ""
 }
 
 // run is one run of a plan.

@@ -63,7 +63,7 @@ func (b Build) make(ctx context.Context, out *pipeline.Out, u unit, o bundle.Opt
 		return nil, b.complaint(u, err)
 	}
 	for _, w := range made.Warnings {
-		out.Note(problem(w, finding.Warning))
+		out.Note(Problem(w, finding.Warning))
 	}
 	for _, f := range check.Code(b.Project.FS(), u.script, o.Target.Mode(), made) {
 		out.Note(b.Project.Settings.Waived(f))
@@ -122,13 +122,13 @@ func (b Build) complaint(u unit, err error) error {
 	}
 	var all []finding.Finding
 	for _, p := range failed.Problems {
-		all = append(all, b.locate(problem(p, finding.Error), p))
+		all = append(all, b.locate(Problem(p, finding.Error), p))
 	}
 	return finding.Join(all)
 }
 
-// problem is a complaint of a bundler as a finding.
-func problem(p bundle.Problem, severity finding.Severity) finding.Finding {
+// Problem is a complaint of a bundler as a finding.
+func Problem(p bundle.Problem, severity finding.Severity) finding.Finding {
 	f := finding.Finding{Rule: "bundle", Severity: severity, Message: p.Text, Hint: p.Note}
 	if p.File != "" {
 		f.At = finding.Position{File: p.File, Line: p.Line, Column: p.Column}

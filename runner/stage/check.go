@@ -123,7 +123,7 @@ func (c Check) code(out *pipeline.Out, all *gathered) error {
 			b, err := bundle.Survey(o)
 			if failed, ok := errors.AsType[*bundle.Error](err); ok {
 				for _, p := range failed.Problems {
-					all.note(out, []finding.Finding{problem(p, finding.Error)})
+					all.note(out, []finding.Finding{Problem(p, finding.Error)})
 				}
 				continue
 			}

@@ -52,9 +52,9 @@ func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, 
 		asked++
 		answer, err := h.Probe.Ask(ctx, probe.Question{Method: http.MethodGet, URL: url})
 		if err != nil {
-			return unreachable(e, url, err)
+			return Unreachable(e, url, err)
 		}
-		words, err := h.judge(e, url, answer)
+		words, err := h.Judge(e, url, answer)
 		good = words
 		return err
 	}, func(err error, _ time.Duration) {
@@ -95,8 +95,18 @@ type enriched struct {
 	} `json:"data"`
 }
 
-// judge tells in a few words that an answer is good, or why it is not.
-func (h Health) judge(e project.Endpoint, url string, a probe.Answer) (string, error) {
+// Legacy tells whether an answer is one of a version from before the enriched format.
+func Legacy(a probe.Answer) bool {
+	var body enriched
+	return a.Status == http.StatusOK && json.Unmarshal(a.Body, &body) == nil && !body.whole()
+}
+
+func (b enriched) whole() bool {
+	return b.OK != nil && b.Data != nil && b.Data.Environment != nil && b.Data.Worker != nil && len(b.Data.Bindings) > 0
+}
+
+// Judge tells in a few words that an answer is good, or why it is not.
+func (h Health) Judge(e project.Endpoint, url string, a probe.Answer) (string, error) {
 	bad := func(hint, format string, args ...any) (string, error) {
 		f := finding.Errorf("health", e.At, "%s answered %s", url, fmt.Sprintf(format, args...))
 		return "", f.Hintf("%s", hint)
@@ -110,7 +120,7 @@ func (h Health) judge(e project.Endpoint, url string, a probe.Answer) (string, e
 		return bad("the route may lead to another Worker; compare it with "+e.At.String(), "no JSON: %s", excerpt)
 	}
 	d := body.Data
-	if d == nil || d.Environment == nil || d.Worker == nil || len(d.Bindings) == 0 || body.OK == nil {
+	if !body.whole() {
 		return bad("an old version answers; deploy the Worker again so that it runs the newest code", "in the legacy format, without ok and data.status, environment, worker and bindings: %s", excerpt)
 	}
 	switch {
@@ -140,8 +150,8 @@ func (h Health) version(script string) string {
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// unreachable is the finding for a question without an answer.
-func unreachable(e project.Endpoint, url string, err error) error {
+// Unreachable is the finding for a question without an answer.
+func Unreachable(e project.Endpoint, url string, err error) error {
 	f := finding.Errorf("unreachable", e.At, "%s: no answer: %s", url, cause(err))
 	if strings.Contains(err.Error(), "no such host") || strings.Contains(err.Error(), "lookup") {
 		return f.Hintf("the DNS record is missing or new: run deploy-action dns, or give the address with --resolve %s:443:%s", e.Host, probe.Anycast)

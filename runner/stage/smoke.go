@@ -152,7 +152,7 @@ func (s Smoke) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, q
 	once := func(ctx context.Context) error {
 		var err error
 		if answer, err = s.Probe.Ask(ctx, question); err != nil {
-			return unreachable(e, q.Method+" "+question.URL, err)
+			return Unreachable(e, q.Method+" "+question.URL, err)
 		}
 		return s.judge(e, q, question, answer, v)
 	}
@@ -194,7 +194,7 @@ func (s Smoke) judge(e project.Endpoint, q project.Question, question probe.Ques
 	}
 	if q.Health {
 		h := Health{Target: s.Target, Redact: s.Redact}
-		if _, err := h.judge(e, question.Method+" "+question.URL, a); err != nil {
+		if _, err := h.Judge(e, question.Method+" "+question.URL, a); err != nil {
 			return err
 		}
 	}

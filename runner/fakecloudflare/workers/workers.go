@@ -57,6 +57,7 @@ func (ws *Workers) Endpoints() []envelope.Endpoint {
 		{Method: "DELETE", Path: service, Needs: edit, Do: ws.deleteScript},
 		{Method: "GET", Path: base + "/workers", Needs: read, Do: ws.getWorkers},
 		{Method: "GET", Path: base + "/workers/{script}", Needs: read, Do: ws.getWorker},
+		{Method: "GET", Path: base + "/durable_objects/namespaces", Needs: read, Do: ws.getObjects},
 		{Method: "GET", Path: base + "/subdomain", Needs: read, Do: ws.getAccountSubdomain},
 		{Method: "PUT", Path: base + "/subdomain", Needs: edit, Do: ws.putAccountSubdomain},
 		{Method: "GET", Path: base + "/subdomains/{name}", Needs: read, Do: ws.getSubdomainFree},

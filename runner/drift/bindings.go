@@ -1,4 +1,4 @@
-package outlook
+package drift
 
 import (
 	"cmp"
@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/preview"
+	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/secret"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
@@ -29,9 +30,9 @@ var pointing = map[string]struct{ kind, field string }{
 	"send_email":         {"e-mail", "destination_address"},
 }
 
-// points says what a binding points to. Only fields that are names or ids are
+// Points says what a binding points to. Only fields that are names or ids are
 // shown, whatever else a binding may carry.
-func points(b map[string]any, own string) string {
+func Points(b map[string]any, own string) string {
 	text := func(field string) string { s, _ := b[field].(string); return s }
 	kind := text("type")
 	switch kind {
@@ -66,14 +67,17 @@ func host(script, own string) string {
 	return " of " + script
 }
 
-func isSecret(b map[string]any) bool { return b["type"] == "secret_text" || b["type"] == "secret_key" }
+// IsSecret tells whether a live binding is a secret.
+func IsSecret(b map[string]any) bool { return b["type"] == "secret_text" || b["type"] == "secret_key" }
 
 func isVar(b map[string]any) bool { return b["type"] == "plain_text" || b["type"] == "json" }
 
-// bindings compares the configured bindings with those of the live version. What
-// an upload keeps is left out: secrets, and variables if the configuration says so.
-func bindings(m fleet.Move, have []map[string]any) (bound, vars []preview.Difference) {
-	own := m.Script.Name
+// Bindings compares the configured bindings of a script with those of the live
+// version, and gives what an upload would change of variables and of all else. What
+// it keeps is left out: secrets, and variables if the configuration says so. Given
+// are the names of secrets that would go up with it.
+func Bindings(s project.Script, given []string, have []map[string]any) (bound, vars []preview.Difference) {
+	own := s.Name
 	before := map[string]map[string]any{}
 	for _, b := range have {
 		if name, _ := b["name"].(string); name != "" {
@@ -81,34 +85,34 @@ func bindings(m fleet.Move, have []map[string]any) (bound, vars []preview.Differ
 		}
 	}
 	wanted := map[string]bool{}
-	for _, b := range m.Script.Section.Bindings {
+	for _, b := range s.Section.Bindings {
 		wanted[b.Name.V] = true
 		want, now := b.Shape(), before[b.Name.V]
 		if sameBinding(want, now, own) {
 			continue
 		}
 		if isVar(want) && (now == nil || isVar(now)) {
-			vars = append(vars, variable(b, now, m.Script.Secrets))
+			vars = append(vars, variable(b, now, s.Secrets))
 			continue
 		}
-		d := preview.Difference{Op: preview.Add, Name: b.Name.V, To: named(b, points(want, own))}
+		d := preview.Difference{Op: preview.Add, Name: b.Name.V, To: named(b, Points(want, own))}
 		if now != nil {
-			d.Op, d.From = preview.Change, points(now, own)
+			d.Op, d.From = preview.Change, Points(now, own)
 		}
 		bound = append(bound, d)
 	}
 	for name, now := range before {
-		kept := isSecret(now) || isVar(now) && m.Script.Section.Settings.KeepVars.V
+		kept := IsSecret(now) || isVar(now) && s.Section.Settings.KeepVars.V
 		switch {
 		case wanted[name] || kept:
 		case isVar(now):
 			vars = append(vars, preview.Difference{Op: preview.Remove, Name: name, Hidden: true})
 		default:
-			bound = append(bound, preview.Difference{Op: preview.Remove, Name: name, From: points(now, own)})
+			bound = append(bound, preview.Difference{Op: preview.Remove, Name: name, From: Points(now, own)})
 		}
 	}
-	for _, name := range m.Upload.Known() {
-		if now, ok := before[name]; !ok || !isSecret(now) {
+	for _, name := range given {
+		if now, ok := before[name]; !ok || !IsSecret(now) {
 			bound = append(bound, preview.Difference{Op: preview.Add, Name: name, To: "a secret"})
 		}
 	}
@@ -129,7 +133,7 @@ func named(b wrangler.Binding, target string) string {
 // sameBinding tells whether a live binding is as wanted. What the account adds to
 // it, or does not tell of it, makes no difference.
 func sameBinding(want, have map[string]any, own string) bool {
-	if have == nil || want["type"] != have["type"] || points(want, own) != points(have, own) {
+	if have == nil || want["type"] != have["type"] || Points(want, own) != Points(have, own) {
 		return false
 	}
 	for key, v := range want {
@@ -154,4 +158,23 @@ func variable(b wrangler.Binding, now map[string]any, secrets []string) preview.
 		d.From, d.To = from, to
 	}
 	return d
+}
+
+// Runtime compares the compatibility settings of a script with those of the live
+// version, as far as the version tells them.
+func Runtime(s project.Script, v cloudflare.Version) []preview.Difference {
+	var all []preview.Difference
+	have, module := v.Resources.Runtime, s.Section.Module
+	if have.Date != "" && have.Date != module.Date.V {
+		all = append(all, preview.Difference{Op: preview.Change, Name: "compatibility_date", From: have.Date, To: module.Date.V})
+	}
+	var flags []string
+	for _, f := range module.Flags {
+		flags = append(flags, f.V)
+	}
+	was, is := slices.Sorted(slices.Values(have.Flags)), slices.Sorted(slices.Values(flags))
+	if have.Date != "" && !slices.Equal(was, is) {
+		all = append(all, preview.Difference{Op: preview.Change, Name: "compatibility_flags", From: strings.Join(was, ", "), To: strings.Join(is, ", ")})
+	}
+	return all
 }

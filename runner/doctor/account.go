@@ -1,0 +1,141 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/remedy"
+)
+
+const reach = "Is the account reached"
+
+// account asks whether the account can be asked at all, and reads it.
+func (d *Doctor) account() []pipeline.Task {
+	return []pipeline.Task{
+		{Title: reach, Do: d.reach},
+		{Title: "Is it the right account", Needs: []string{reach}, Do: d.right},
+	}
+}
+
+// reach asks for the account's name. What is wrong with the token is asked only when
+// something is.
+func (d *Doctor) reach(ctx context.Context, out *pipeline.Out) error {
+	if d.Account.Missing != nil {
+		return d.Account.Missing
+	}
+	name, err := d.Account.Client.Account(ctx)
+	if _, refused := errors.AsType[*cloudflare.Error](err); refused {
+		name, err = check.Access(ctx, d.Account.Client)
+	}
+	if err != nil {
+		return remedy.For(err, "Account Settings:Read")
+	}
+	out.Endf("%s, %s", name, d.Account.ID)
+	return nil
+}
+
+// right reads what is there and asks whether any of it is this project's.
+func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	a, all := d.seen.live, d.patients()
+	here := len(slices.DeleteFunc(slices.Clone(all), func(s patient) bool { return !a.Scripts[s.Name].Exists }))
+	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, many(len(all), "Worker"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
+	if here > 0 || len(all) == 0 {
+		return nil
+	}
+	var hosts []string
+	for _, t := range d.Targets {
+		hosts = append(hosts, t.Hosts()...)
+	}
+	zoned := func(host string) bool { _, ok := a.Zone(host); return ok }
+	if len(hosts) == 0 || a.Refused(zoneRead) != nil || slices.ContainsFunc(hosts, zoned) {
+		return nil
+	}
+	return finding.Errorf("wrong-account", all[0].At(), "account %s has none of the %d scripts, and no zone of their hosts", d.Account.ID, len(all)).
+		Hintf("check CLOUDFLARE_ACCOUNT_ID and account_id in the wrangler files; a new project needs its domain on the account first")
+}
+
+// token asks what the token may, and whether this machine's clock is right.
+func (d *Doctor) token() []pipeline.Task {
+	return []pipeline.Task{
+		{Title: "May the token read all that is asked about", Do: d.permissions},
+		{Title: "Is the clock of this machine right", Do: d.clock},
+	}
+}
+
+func (d *Doctor) permissions(_ context.Context, out *pipeline.Out) error {
+	needed := []string{queuesRead, databases, "Workers KV Storage:Read", "Workers R2 Storage:Read", zoneRead, routesRead}
+	lacking := 0
+	for _, p := range append(needed, dnsRead) {
+		err := d.seen.why(p)
+		if err == nil {
+			continue
+		}
+		lacking++
+		f := finding.Errorf("missing-permission", finding.Position{}, "the account refuses what needs %s: %s", p, err)
+		if p == dnsRead { // no promotion needs it
+			f.Severity = finding.Warning
+		}
+		out.Note(f.Hintf("give the token the permission %q; what it is for is not known until then", p))
+	}
+	out.Endf("%s lacking", many(lacking, "permission"))
+	if lacking == 0 {
+		out.Endf("all")
+	}
+	return nil
+}
+
+// clockTolerance is how wrong a clock may be before somebody should look: the Date of
+// an answer has whole seconds.
+const clockTolerance = 30 * time.Second
+
+func (d *Doctor) clock(_ context.Context, out *pipeline.Out) error {
+	if d.Account.Clock == nil {
+		d.unknown(out, finding.Position{}, "nothing compared it")
+		return nil
+	}
+	skew, ok := d.Account.Clock.Skew()
+	switch {
+	case !ok:
+		d.unknown(out, finding.Position{}, "no answer told a date")
+		return nil
+	case skew.Abs() < clockTolerance:
+		out.Endf("to within %s", max(skew.Abs().Round(time.Second), time.Second))
+		return nil
+	}
+	word := "ahead of"
+	if skew < 0 {
+		word = "behind"
+	}
+	out.Endf("%s %s", skew.Abs().Round(time.Second), word)
+	out.Note(finding.Warnf("clock", finding.Position{}, "the clock of this machine is %s %s Cloudflare's: certificates and tokens may seem to be invalid", skew.Abs().Round(time.Second), word).
+		Hintf("set the clock, or start its synchronization"))
+	return nil
+}
+
+// waived turns findings that the project waives into warnings.
+func (d *Doctor) waived(out *pipeline.Out, all []finding.Finding) {
+	for _, f := range all {
+		out.Note(d.Project.Settings.Waived(f))
+	}
+}
+
+// join makes one text of an error's lines.
+func join(err error) string {
+	if err == nil {
+		return ""
+	}
+	if f, ok := errors.AsType[finding.Finding](err); ok {
+		return f.Message
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}

@@ -1,0 +1,111 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tminus/deploy-action/runner/bundle"
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/drift"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// judged is what is wrong with the code of each script.
+type judged struct{ once[verdict] }
+
+// verdict is what one look at code found.
+type verdict struct {
+	found []finding.Finding
+	words string
+}
+
+// code asks for what makes a Worker answer error 1101: node builtins without the flag,
+// exports that the runtime refuses, bindings that nobody declares.
+func (d *Doctor) code() []pipeline.Task {
+	has := func(s patient) bool { return s.Section.Module.Main.Written() }
+	return d.each("Can the runtime run the code of", has, func(_ context.Context, out *pipeline.Out, s patient) error {
+		v := d.judge(s)
+		d.waived(out, v.found)
+		out.Endf("%s", v.words)
+		return nil
+	})
+}
+
+// judge looks at the sources of a script, once.
+func (d *Doctor) judge(s patient) verdict {
+	return d.judged.get(s.Name, func() verdict {
+		o := stage.Options(d.Dir, s.Script)
+		if o.Files.NoBundle {
+			return verdict{words: "it is uploaded as it is, and not looked at"}
+		}
+		b, err := bundle.Survey(o)
+		if failed, ok := errors.AsType[*bundle.Error](err); ok {
+			v := verdict{words: "it does not parse"}
+			for _, p := range failed.Problems {
+				v.found = append(v.found, stage.Problem(p, finding.Error))
+			}
+			return v
+		}
+		if err != nil {
+			return verdict{finding.From(err, "bundle", s.Section.Module.Main.At), "it cannot be read"}
+		}
+		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
+		v.found = append(v.found, check.Undeclared(s.Script, b, d.bound(s)...)...)
+		v.found = append(v.found, d.flags(s, o, b)...)
+		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), many(len(b.Exports), "export"), many(len(b.Builtins), "builtin"), many(len(b.Reads), "name"))
+		return v
+	})
+}
+
+func flagWords(flags []string) string {
+	if len(flags) == 0 {
+		return "no compatibility flags"
+	}
+	return strings.Join(flags, ", ")
+}
+
+// bound are the secrets that the live version has.
+func (d *Doctor) bound(s patient) []string {
+	var names []string
+	for _, b := range d.seen.versions[s.Name].Resources.Bindings {
+		if name, _ := b["name"].(string); drift.IsSecret(b) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// flags finds a live version without the flags that the code needs, although the
+// configuration has them.
+func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.Finding {
+	live := d.seen.versions[s.Name].Resources.Runtime
+	if live.Date == "" || slices.Equal(slices.Sorted(slices.Values(live.Flags)), slices.Sorted(slices.Values(o.Target.Flags))) {
+		return nil
+	}
+	o.Target.Flags, o.Target.Date = live.Flags, live.Date
+	var all []finding.Finding
+	for _, f := range check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b) {
+		if f.Rule == "nodejs-compat" {
+			f.Message = "the live version of " + s.Name + " has " + flagWords(live.Flags) + ": " + f.Message
+			all = append(all, f.Hintf("%s brings the flags of the configuration; %s", s.promote(), d.served(s)))
+		}
+	}
+	return all
+}
+
+// causes are the reasons that are known why a Worker throws, each as one sentence,
+// with their places.
+func (d *Doctor) causes(s patient) (words []string, places []finding.Position) {
+	found := slices.Clone(d.judge(s).found)
+	for _, f := range append(found, d.lost(s)...) {
+		if f.Severity == finding.Error {
+			words, places = append(words, f.Message), append(places, f.At)
+		}
+	}
+	return words, places
+}

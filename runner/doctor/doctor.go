@@ -1,0 +1,205 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/probe"
+	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/stage"
+)
+
+// Doctor is one visit to some environments of a project.
+type Doctor struct {
+	// Project and its directory. Targets are the environments, narrowed to the Workers
+	// that are asked about.
+	Project project.Project
+	Dir     string
+	Targets []project.Target
+	Account Account
+	Probe   *probe.Client
+	Names   Names
+	// Recorded are the last releases that were recorded, by environment, as far as
+	// there is a record.
+	Recorded map[string]release.Manifest
+	// Smoke has the smoke test run too, which makes users.
+	Smoke  bool
+	Redact func(string) string
+	// Now is the time; nil means the machine's.
+	Now func() time.Time
+
+	seen   sight
+	faces  faces
+	judged judged
+}
+
+// Account is how the account is reached.
+type Account struct {
+	Client *cloudflare.Client
+	// ID is the account's id. Missing is why there is no client, if there is none.
+	ID      string
+	Missing error
+	// Clock, if set, is the client's transport.
+	Clock *cloudflare.Clock
+}
+
+// Names is how host names are looked up.
+type Names struct {
+	// Lookup asks the system's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Pinned tells whether the user says where a host is, so that the resolver is not
+	// asked.
+	Pinned func(host string) bool
+	// Around tells whether a host was reached although the resolver does not know it.
+	Around func(host string) bool
+}
+
+// Steps are the topics. Only the first is in the way of others.
+func (d *Doctor) Steps() []pipeline.Step {
+	const account = "account"
+	steps := []pipeline.Step{{Stage: topic{account, d.account()}}}
+	for _, t := range []topic{
+		{"token", d.token()}, {"code", d.code()}, {"objects", d.objects()}, {"hosts", d.hosts()}, {"health", d.health()},
+		{"smoke", d.smoke()}, {"queues", d.queues()}, {"deployments", d.deployments()}, {"exposure", d.exposure()}, {"drift", d.drift()},
+	} {
+		needs := []string{account}
+		if t.name == "code" || t.name == "hosts" || t.name == "health" {
+			needs = []string{} // the files are here and hosts answer, whatever becomes of the account
+		}
+		step := pipeline.Step{Stage: t, KeepGoing: true, Needs: needs}
+		if len(t.tasks) == 0 {
+			step.Skip = "nothing of the kind is configured"
+		}
+		steps = append(steps, step)
+	}
+	if !d.Smoke {
+		return steps
+	}
+	for _, t := range d.Targets {
+		s := stage.Smoke{Probe: d.Probe, Target: t, Scenario: d.Project.Settings.Smoke, Redact: d.Redact}
+		steps = append(steps, pipeline.Step{Stage: s, Env: t.Env, KeepGoing: true, Needs: []string{}, Skip: s.Missing()})
+	}
+	return steps
+}
+
+// topic is a stage of questions.
+type topic struct {
+	name  string
+	tasks []pipeline.Task
+}
+
+// Name implements pipeline.Stage.
+func (t topic) Name() string { return t.name }
+
+// Tasks implements pipeline.Stage. What two environments or Workers claim, by mistake,
+// is asked about twice and told apart by a number.
+func (t topic) Tasks() []pipeline.Task {
+	seen := map[string]int{}
+	tasks := slices.Clone(t.tasks)
+	for i, one := range tasks {
+		if seen[one.Title]++; seen[one.Title] > 1 {
+			tasks[i].Title = fmt.Sprintf("%s (%d)", one.Title, seen[one.Title])
+		}
+	}
+	return tasks
+}
+
+// patient is one script in its environment.
+type patient struct {
+	env string
+	project.Script
+}
+
+// patients are all scripts that are asked about, in deploy order.
+func (d *Doctor) patients() []patient {
+	var all []patient
+	for _, t := range d.Targets {
+		for _, s := range t.Scripts {
+			all = append(all, patient{t.Env, s})
+		}
+	}
+	return all
+}
+
+// each makes a question about every script for which there is one to ask.
+func (d *Doctor) each(question string, asks func(patient) bool, ask func(context.Context, *pipeline.Out, patient) error) []pipeline.Task {
+	var tasks []pipeline.Task
+	for _, s := range d.patients() {
+		if asks == nil || asks(s) {
+			tasks = append(tasks, pipeline.Task{Title: question + " " + s.Name, At: s.At(), Do: func(ctx context.Context, out *pipeline.Out) error {
+				return ask(ctx, out, s)
+			}})
+		}
+	}
+	return tasks
+}
+
+// deployed is a question that makes sense only of a script that is there.
+func (d *Doctor) deployed(ask func(context.Context, *pipeline.Out, patient) error) func(context.Context, *pipeline.Out, patient) error {
+	return func(ctx context.Context, out *pipeline.Out, s patient) error {
+		if len(d.seen.live.Scripts[s.Name].Serving.Versions) == 0 {
+			d.unknown(out, s.At(), "%s is not deployed", s.Name)
+			return nil
+		}
+		return ask(ctx, out, s)
+	}
+}
+
+// promote is the command that brings one Worker of an environment to what the
+// configuration says.
+func (s patient) promote() string {
+	return "deploy-action promote --env " + s.env + " --worker " + s.Worker
+}
+
+// logs is the command that shows what a Worker says.
+func (s patient) logs() string { return "deploy-action logs --env " + s.env + " --worker " + s.Worker }
+
+// once is a thing that is found out when it is first asked for.
+type once[T any] struct {
+	mu  sync.Mutex
+	all map[string]func() T
+}
+
+// get gives the thing of a key; whoever comes while it is found out waits.
+func (o *once[T]) get(key string, find func() T) T {
+	o.mu.Lock()
+	if o.all == nil {
+		o.all = map[string]func() T{}
+	}
+	f, ok := o.all[key]
+	if !ok {
+		f = sync.OnceValue(find)
+		o.all[key] = f
+	}
+	o.mu.Unlock()
+	return f()
+}
+
+func (d *Doctor) now() time.Time {
+	if d.Now == nil {
+		return time.Now()
+	}
+	return d.Now()
+}
+
+// many counts things.
+func many(n int, thing string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case strings.HasSuffix(thing, "s"):
+		return fmt.Sprintf("%d %ses", n, thing)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// at writes a time for people.
+func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/upload"
+	"github.com/tminus/deploy-action/runner/wrangler"
+)
+
+func isObject(b wrangler.Binding) bool { return b.Type == "durable_object_namespace" }
+
+func hasObjects(s patient) bool {
+	return slices.ContainsFunc(s.Section.Bindings, isObject) || len(s.Section.Objects) > 0
+}
+
+// objects asks whether the Durable Objects that a script binds are there: the script
+// that hosts them under the right name, deployed, with the class.
+func (d *Doctor) objects() []pipeline.Task {
+	return d.each("Are there the objects of", hasObjects, func(_ context.Context, out *pipeline.Out, s patient) error {
+		told := map[finding.Position]bool{}
+		for _, f := range check.Files(d.Project, s.env) {
+			if f.At.File == s.File && (f.Rule == "wrong-environment" || f.Rule == "object-class") {
+				d.waived(out, []finding.Finding{f})
+				told[f.At] = true
+			}
+		}
+		classes, hosts := 0, map[string]bool{}
+		for _, b := range s.Section.Bindings {
+			if !isObject(b) {
+				continue
+			}
+			classes++
+			if host := b.Field("script_name"); told[host.At] {
+				hosts[host.V] = true
+			} else {
+				hosts[d.object(out, s, b)] = true
+			}
+		}
+		d.migration(out, s)
+		var words []string
+		for host := range hosts {
+			words = append(words, d.since(s, host))
+		}
+		slices.Sort(words)
+		if d.seen.live.Known[s.Name] {
+			out.Endf("%s, %s", many(classes, "class"), strings.Join(words, "; "))
+		}
+		return nil
+	})
+}
+
+// object asks for one binding, and gives the script that hosts it.
+func (d *Doctor) object(out *pipeline.Out, s patient, b wrangler.Binding) string {
+	host, place, class := s.Name, b.At, b.Field("class_name").V
+	if name := b.Field("script_name"); name.V != "" {
+		host, place = name.V, name.At
+	}
+	provider, ours := d.sibling(s, host)
+	switch {
+	case host == s.Name && !d.seen.live.Known[host]:
+		d.unknown(out, s.At(), "%s is not deployed", s.Name)
+	case !d.seen.live.Known[host]:
+		f := finding.Errorf("object-provider", place, "binding %s of %s names script %s, which is not on the account", b.Name.V, s.Name, host)
+		if ours {
+			out.Note(f.Hintf("deploy it first: %s", provider.promote()))
+		} else if meant, ok := d.sibling(s, host+"-"+s.env); ok {
+			out.Note(f.Hintf("write script_name = %q: a script has its environment in its name", meant.Name))
+		} else {
+			out.Note(f.Hintf("correct the name, or deploy that Worker first"))
+		}
+	case d.seen.why("objects") != nil:
+		d.unknown(out, place, "the account does not list its objects: %s", join(d.seen.why("objects")))
+	case !slices.ContainsFunc(d.seen.objects, func(o cloudflare.Objects) bool { return o.Script == host && o.Class == class }):
+		f := finding.Errorf("object-class", b.At, "binding %s of %s names class %s, which %s does not have on the account", b.Name.V, s.Name, class, host)
+		if ours {
+			out.Note(f.Hintf("deploy the migration that makes the class: %s", provider.promote()))
+		} else {
+			out.Note(f.Hintf("correct class_name, or deploy the script that has the class"))
+		}
+	}
+	return host
+}
+
+// sibling finds a script of the same environment, asked about or not.
+func (d *Doctor) sibling(s patient, name string) (patient, bool) {
+	t, err := d.Project.In(s.env)
+	if err != nil {
+		return patient{}, false
+	}
+	found, ok := t.Script(name)
+	return patient{s.env, found}, ok
+}
+
+// migration asks whether the classes of a script are those of the configuration.
+func (d *Doctor) migration(out *pipeline.Out, s patient) {
+	now := d.seen.live.Scripts[s.Name]
+	if !now.Exists {
+		return
+	}
+	payload, err := upload.Classes(s.Script, now.Listed.MigrationTag)
+	for _, f := range finding.From(err, "object-class", s.At()) {
+		out.Note(f)
+	}
+	if payload != nil {
+		newest := s.Section.Objects[len(s.Section.Objects)-1]
+		out.Note(finding.Warnf("class-migration", newest.At, "class migration %q of %s is not applied; the account is at %q", newest.Tag.V, s.Name, now.Listed.MigrationTag).
+			Hintf("%s applies it; it cannot be rolled back", s.promote()))
+	}
+}
+
+// since says which of two scripts was deployed first, as far as the account lists.
+func (d *Doctor) since(s patient, host string) string {
+	own, theirs := d.seen.live.Scripts[s.Name], d.seen.live.Scripts[host]
+	switch {
+	case host == s.Name:
+		return "its own"
+	case len(theirs.History) == 0:
+		return "of " + host
+	case len(own.History) == 0:
+		return fmt.Sprintf("of %s, deployed %s", host, at(theirs.Serving.CreatedOn.Time))
+	}
+	first, later := theirs.History[len(theirs.History)-1].CreatedOn.Time, own.History[len(own.History)-1].CreatedOn.Time
+	order := "before"
+	if later.Before(first) {
+		order = "after"
+	}
+	return fmt.Sprintf("of %s, deployed %s it", host, order)
+}

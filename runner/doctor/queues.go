@@ -1,0 +1,127 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/wrangler"
+)
+
+// stale is how old the oldest message of a queue may be before somebody should look.
+const stale = 15 * time.Minute
+
+// queues asks of each configured consumer whether its queue's messages reach it.
+func (d *Doctor) queues() []pipeline.Task {
+	var tasks []pipeline.Task
+	for _, s := range d.patients() {
+		for _, c := range s.Section.Triggers.Consumers {
+			tasks = append(tasks, pipeline.Task{Title: "Do messages get through: " + c.Queue.V, At: c.At, Do: func(_ context.Context, out *pipeline.Out) error {
+				return d.queue(out, s, c)
+			}})
+		}
+	}
+	return tasks
+}
+
+func (d *Doctor) queue(out *pipeline.Out, s patient, c wrangler.Consumer) error {
+	if err := d.seen.why(queuesRead); err != nil {
+		d.unknown(out, c.At, "the account does not list its queues: %s", join(err))
+		return nil
+	}
+	q, ok := d.named(c.Queue.V)
+	if !ok {
+		return finding.Errorf("missing-store", c.Queue.At, "the account has no queue %s", c.Queue.V).
+			Hintf("correct the name, or create it with deploy-action provision --env %s", s.env)
+	}
+	d.consumer(out, s, c, q)
+	if q.Settings.Paused {
+		out.Note(finding.Errorf("queue-paused", c.At, "delivery of queue %s is paused: nobody gets its messages", q.Name).
+			Hintf("go on with npx wrangler queues resume-delivery %s", q.Name))
+	}
+	words := d.waiting(out, s, c, q)
+	out.Endf("%s, %s", words, d.letters(out, s, c))
+	return nil
+}
+
+func (d *Doctor) named(queue string) (cloudflare.Queue, bool) {
+	for _, q := range d.seen.live.Queues {
+		if q.Name == queue {
+			return q, true
+		}
+	}
+	return cloudflare.Queue{}, false
+}
+
+// consumer asks whether the script is registered as consumer, and can consume.
+func (d *Doctor) consumer(out *pipeline.Out, s patient, c wrangler.Consumer, q cloudflare.Queue) {
+	now := d.seen.live.Scripts[s.Name]
+	ours := slices.ContainsFunc(q.Consumers, func(one cloudflare.Consumer) bool { return one.Script == s.Name })
+	switch {
+	case len(now.Serving.Versions) == 0:
+		out.Note(finding.Errorf("no-consumer", c.At, "%s, which consumes queue %s, is not deployed", s.Name, q.Name).Hintf("deploy it: %s", s.promote()))
+	case len(q.Consumers) == 0:
+		out.Note(finding.Errorf("no-consumer", c.At, "queue %s has no consumer, so its messages wait until they are thrown away", q.Name).
+			Hintf("register %s again with %s", s.Name, s.promote()))
+	case !ours && q.Consumers[0].Type == "http_pull":
+		out.Note(finding.Errorf("other-consumer", c.At, "queue %s is consumed by pulling, and not by %s", q.Name, s.Name).
+			Hintf("remove that consumer with npx wrangler queues consumer http remove %s, then %s", q.Name, s.promote()))
+	case !ours:
+		out.Note(finding.Errorf("other-consumer", c.At, "queue %s is consumed by %s, and not by %s", q.Name, q.Consumers[0].Script, s.Name).
+			Hintf("take it from %s with npx wrangler queues consumer remove %s %s, then %s", q.Consumers[0].Script, q.Name, q.Consumers[0].Script, s.promote()))
+	case now.Listed.Handlers != nil && !slices.Contains(now.Listed.Handlers, "queue"):
+		out.Note(finding.Errorf("no-handler", c.At, "%s consumes queue %s, and its live code has no queue handler; %s", s.Name, q.Name, d.served(s)).
+			Hintf("export queue() from %s, then %s", s.Section.Module.Main.V, s.promote()))
+	}
+}
+
+// waiting says what waits in a queue.
+func (d *Doctor) waiting(out *pipeline.Out, s patient, c wrangler.Consumer, q cloudflare.Queue) string {
+	b, ok := d.seen.backlogs[q.Name]
+	if !ok {
+		out.Note(finding.Notef(notKnown, c.At, "not known: the account does not tell what waits in %s: %s", q.Name, join(d.seen.why("backlog"))).
+			Hintf("queue metrics may need another plan, or a token with Queues:Read"))
+		return "what waits is not known"
+	}
+	words := count(b)
+	if age := d.now().Sub(b.Since()); b.Count > 0 && !b.Since().IsZero() && age > stale {
+		out.Note(finding.Warnf("backlog", c.At, "%s waiting in queue %s, the oldest for %s", many(int(b.Count), "message"), q.Name, age.Round(time.Minute)).
+			Hintf("see what the consumer does with %s", s.logs()))
+	}
+	return words
+}
+
+// count says how many messages there are, and since when.
+func count(b cloudflare.Backlog) string {
+	if b.Count == 0 || b.Since().IsZero() {
+		return fmt.Sprintf("%d waiting", b.Count)
+	}
+	return fmt.Sprintf("%d waiting, the oldest since %s", b.Count, at(b.Since()))
+}
+
+// letters says what lies in the dead letter queue.
+func (d *Doctor) letters(out *pipeline.Out, s patient, c wrangler.Consumer) string {
+	name := c.DeadLetter
+	if name.V == "" {
+		return "no dead letter queue"
+	}
+	if _, ok := d.named(name.V); !ok {
+		out.Note(finding.Errorf("missing-store", name.At, "the account has no queue %s, so that dead letters are lost", name.V).
+			Hintf("correct the name, or create it with deploy-action provision --env %s", s.env))
+		return "no dead letter queue"
+	}
+	b, ok := d.seen.backlogs[name.V]
+	switch {
+	case !ok:
+		return "dead letters are not known"
+	case b.Count == 0:
+		return "no dead letters"
+	}
+	out.Note(finding.Warnf("dead-letters", name.At, "%s in %s that %s could not handle, the oldest since %s", many(int(b.Count), "dead letter"), name.V, s.Name, at(b.Since())).
+		Hintf("see why with %s; they are kept until somebody consumes %s, or its retention is over", s.logs(), name.V))
+	return fmt.Sprintf("%d dead letters", b.Count)
+}
