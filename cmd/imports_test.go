@@ -36,6 +36,8 @@ var rooms = map[string][]string{
 	"runner/retreat":    {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":     {"bundle", "release", "finding"},
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
+	"runner/origin":     {"finding"},
+	"runner/tail":       {"cloudflare", "origin", "secret", "finding"},
 	"runner/outlook":    {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},

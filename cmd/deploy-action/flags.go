@@ -25,6 +25,7 @@ type flags struct {
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
 	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
+	Logs        logsFlags     `cmd:"" help:"Follow what Workers do while they do it, with exceptions led back to their TypeScript lines."`
 }
 
 // commonFlags belong to every command.

@@ -94,6 +94,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"hold":         {"Hold", f.Hold.commonFlags, bound(p.holdCommand, f.Hold)},
 		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
 		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
+		"logs":         {"Logs", f.Logs.commonFlags, bound(p.logsCommand, f.Logs)},
 	}
 }
 
