@@ -25,7 +25,7 @@ const unsaid = time.Hour
 func dial(ctx context.Context, address, userAgent string) (*websocket.Conn, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "wss" && !(u.Scheme == "ws" && loopback(u.Hostname())) {
-		return nil, errors.New("Cloudflare gave an address that is not encrypted")
+		return nil, errors.New("the address that Cloudflare gave is not encrypted")
 	}
 	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPHeader: http.Header{"User-Agent": {userAgent}}, Subprotocols: []string{"trace-v1"},

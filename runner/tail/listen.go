@@ -41,7 +41,7 @@ const (
 )
 
 // errGoodbye is Cloudflare's end of a tail, after which nobody should come back.
-var errGoodbye = errors.New("Cloudflare ended the tail")
+var errGoodbye = errors.New("the tail was ended by Cloudflare")
 
 // Run listens until the context ends or Cloudflare ends the tail, which it tells. Its
 // tail is deleted when it returns. The error says why the script could not be
