@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,7 @@ func (l *following) follow(ctx context.Context, client *cloudflare.Client, f log
 		l.say(l.width, "", fmt.Sprintf("%d events came faster than they could be shown and were left out", n))
 	}
 	finding.Sort(refused)
+	refused = slices.CompactFunc(refused, func(a, b finding.Finding) bool { return a.Rule == "missing-permission" && a.Rule == b.Rule })
 	if !heard && ctx.Err() == nil {
 		return finding.Join(refused)
 	}

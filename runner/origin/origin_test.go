@@ -9,6 +9,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/origin"
 )
 
@@ -164,6 +165,31 @@ func TestWhatCloudflareDecodedIsRecognised(t *testing.T) {
 		}
 		if trace.Built() != (one.file == "index.js") {
 			t.Errorf("%s: left in built code: %v", one.name, trace.Built())
+		}
+	}
+}
+
+func TestWhatSomebodyWroteComesBeforeWhatABuildMadeOfIt(t *testing.T) {
+	t.Parallel()
+	place := func(file string) origin.Place {
+		return origin.Place{Source: file, At: finding.Position{File: file, Line: 1}}
+	}
+	for _, one := range []struct {
+		name  string
+		files []string
+		want  string
+	}{
+		{"a package's build is passed over", []string{"packages/auth/dist/hash.js", "workers/api/src/index.ts"}, "workers/api/src/index.ts:1"},
+		{"unless there is nothing else", []string{"node_modules/x/i.js", "packages/auth/dist/hash.js"}, "packages/auth/dist/hash.js:1"},
+		{"JavaScript that somebody wrote", []string{"workers/api/src/index.js", "workers/api/src/b.ts"}, "workers/api/src/index.js:1"},
+		{"packages alone", []string{"workers/api/node_modules/x/i.ts"}, ""},
+	} {
+		var trace origin.Trace
+		for _, file := range one.files {
+			trace = append(trace, place(file))
+		}
+		if got := trace.At().String(); got != one.want {
+			t.Errorf("%s: %s, want %q", one.name, got, one.want)
 		}
 	}
 }

@@ -64,14 +64,20 @@ func (p Place) String() string {
 // Trace is a stack that was led back as far as it could be.
 type Trace []Place
 
-// At is the first place in the project's own code; zero when there is none.
+// At is the first place in the project's own code, of what somebody wrote if possible,
+// else of what a build made of it; zero when there is none.
 func (t Trace) At() finding.Position {
+	var made finding.Position
 	for _, p := range t {
-		if !p.At.IsZero() && !installed(p.At.File) {
+		switch {
+		case p.At.IsZero() || installed(p.At.File):
+		case !generated(p.At.File):
 			return p.At
+		case made.IsZero():
+			made = p.At
 		}
 	}
-	return finding.Position{}
+	return made
 }
 
 // Built tells whether a frame is left in built code, of which nobody knows where it
@@ -83,6 +89,13 @@ func (t Trace) Built() bool {
 // installed tells whether a file belongs to a package that the project installed.
 func installed(file string) bool {
 	return strings.HasPrefix(file, "node_modules/") || strings.Contains(file, "/node_modules/")
+}
+
+// generated tells whether a file is what a build of the project makes of its packages,
+// without a map of its own: it is in no commit.
+func generated(file string) bool {
+	dir := "/" + path.Dir(file) + "/"
+	return !isSource(file) && slices.ContainsFunc([]string{"/dist/", "/build/", "/out/"}, func(name string) bool { return strings.Contains(dir, name) })
 }
 
 // Trace leads frames back.

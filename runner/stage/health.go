@@ -194,7 +194,7 @@ func remedyFor(a probe.Answer) string {
 	body := string(a.Body)
 	switch {
 	case strings.Contains(body, "1101"):
-		return "error 1101, the Worker threw: check nodejs_compat in its [env] section, extra exports of its entry, and bindings that the environment lacks; then read wrangler tail"
+		return "error 1101, the Worker threw: check nodejs_compat in its [env] section, extra exports of its entry, and bindings that the environment lacks; then read deploy-action logs"
 	case strings.Contains(body, "1102"):
 		return "error 1102, the Worker ran out of CPU time: raise limits.cpu_ms or find what takes so long"
 	case a.Status == http.StatusNotFound:
@@ -204,5 +204,5 @@ func remedyFor(a probe.Answer) string {
 	case a.Status == http.StatusServiceUnavailable:
 		return "the Worker says that it is not healthy; see data.bindings in the answer"
 	}
-	return "read the Worker's logs with wrangler tail"
+	return "read the Worker's logs with deploy-action logs"
 }

@@ -68,7 +68,7 @@ func (t Trigger) String() string {
 		}
 		return fmt.Sprintf("queue %s, %d messages", t.Name, t.Messages)
 	case "rpc":
-		return "rpc " + t.Method
+		return strings.TrimSpace("rpc " + t.Method)
 	}
 	return strings.TrimSpace(t.Kind + " " + t.Name)
 }
