@@ -61,6 +61,9 @@ func (p *program) logsCommand(ctx context.Context, f logsFlags) (pipeline.Verdic
 	if f.Sampling < 0 || f.Sampling > 1 {
 		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "--sampling: %g is no share", f.Sampling).Hintf("give a number between 0 and 1, such as 0.1")
 	}
+	if p.face != nil && f.For <= 0 {
+		return pipeline.Pending, finding.Errorf("bad-flag", finding.Position{}, "in a workflow, logs would only end when the job is cut off").Hintf("say for how long with for: 5m")
+	}
 	loaded, dir, all, err := p.open(f.Env)
 	if err != nil {
 		return pipeline.Pending, err
