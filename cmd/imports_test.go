@@ -41,9 +41,11 @@ var rooms = map[string][]string{
 	"runner/retreat":      {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":       {"bundle", "release", "finding"},
 	"runner/fleet":        {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
+	"runner/origin":       {"finding"},
+	"runner/tail":         {"cloudflare", "origin", "secret", "finding"},
 	"runner/drift":        {"project", "wrangler", "preview", "live", "secret", "cloudflare"},
 	"runner/doctor":       {"fleet", "upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
-	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding", "secret"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},
 	"checks/actions":     {},

@@ -140,7 +140,7 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 		}
 	}
 	return &bring{
-		program: &second, settings: p.road.project.Settings, whole: whole, target: gate.target, dir: p.road.dir, client: p.tools.client,
+		program: &second, settings: p.road.project.Settings, project: p.road.project, whole: whole, target: gate.target, dir: p.road.dir, client: p.tools.client,
 		known: &back, commit: p.commit, way: &rollback.Way{}, recorded: recorded{},
 		flags: rollbackFlags{commonFlags: p.flags.commonFlags, probeFlags: p.flags.probeFlags, Env: env, Reason: reason, SkipSmoke: p.flags.SkipSmoke, Lock: "wait", LockTimeout: p.flags.LockTimeout},
 	}

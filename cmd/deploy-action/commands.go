@@ -90,44 +90,46 @@ func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verd
 }
 
 // probing loads what validate and smoke need.
-func (p *program) probing(f probeFlags, env string) (project.Project, []project.Target, stage.Health, error) {
-	loaded, _, all, err := p.open(env)
+func (p *program) probing(f probeFlags, env string) (project.Project, []project.Target, stage.Health, *witnesses, error) {
+	loaded, dir, all, err := p.open(env)
 	if err != nil {
-		return loaded, nil, stage.Health{}, err
+		return loaded, nil, stage.Health{}, nil, err
 	}
 	client, err := p.prober(f)
-	return loaded, all, stage.Health{Probe: client, Path: loaded.Settings.Health.Path, Patience: f.patience(loaded.Settings), Redact: p.redact}, err
+	return loaded, all, stage.Health{Probe: client, Path: loaded.Settings.Health.Path, Patience: f.patience(loaded.Settings), Redact: p.redact}, p.overheard(loaded, dir, all), err
 }
 
 // validateCommand is the command validate.
 func (p *program) validateCommand(ctx context.Context, f validateFlags) (pipeline.Verdict, error) {
-	_, all, health, err := p.probing(f.probeFlags, f.Env)
+	_, all, health, heard, err := p.probing(f.probeFlags, f.Env)
 	if err != nil {
 		return pipeline.Pending, err
 	}
 	var plan pipeline.Plan
 	for _, t := range all {
-		health.Target = t
+		health.Target, health.Witness = t, heard.of(t.Env)
 		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, KeepGoing: true, Stage: health})
 	}
+	defer heard.close()
 	return p.run(ctx, plan)
 }
 
 // smokeCommand is the command smoke.
 func (p *program) smokeCommand(ctx context.Context, f smokeFlags) (pipeline.Verdict, error) {
-	loaded, all, health, err := p.probing(f.probeFlags, f.Env)
+	loaded, all, health, heard, err := p.probing(f.probeFlags, f.Env)
 	if err != nil {
 		return pipeline.Pending, err
 	}
 	var plan pipeline.Plan
 	for _, t := range all {
-		smoke := stage.Smoke{Probe: health.Probe, Target: t, Scenario: loaded.Settings.Smoke, Redact: p.redact}
+		smoke := stage.Smoke{Probe: health.Probe, Target: t, Scenario: loaded.Settings.Smoke, Redact: p.redact, Witness: heard.of(t.Env)}
 		if why := smoke.Missing(); why != "" {
 			return pipeline.Pending, finding.Errorf("no-scenario", finding.Position{}, "there is nothing to ask: %s", why).
 				Hintf("write a scenario under smoke: in %s", project.SettingsFile)
 		}
 		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: smoke})
 	}
+	defer heard.close()
 	return p.run(ctx, plan)
 }
 

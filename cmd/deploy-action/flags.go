@@ -30,6 +30,7 @@ type flags struct {
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
 	Doctor      doctorFlags   `cmd:"" help:"Ask the runbook's troubleshooting questions of the files, the account and the live Workers, and change nothing."`
 	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
+	Logs        logsFlags     `cmd:"" help:"Follow what Workers do while they do it, with exceptions led back to their TypeScript lines."`
 }
 
 // commonFlags belong to every command.

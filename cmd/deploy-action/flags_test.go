@@ -45,6 +45,8 @@ func value(f *kong.Flag) string {
 		return "90s"
 	case f.Target.Kind() == reflect.Int:
 		return "7"
+	case f.Target.Kind() == reflect.Float64:
+		return "0.5"
 	}
 	return "some-value"
 }

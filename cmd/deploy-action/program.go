@@ -98,6 +98,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
 		"doctor":       {"Doctor", f.Doctor.commonFlags, bound(p.doctorCommand, f.Doctor)},
 		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
+		"logs":         {"Logs", f.Logs.commonFlags, bound(p.logsCommand, f.Logs)},
 	}
 }
 

@@ -35,6 +35,7 @@ type promotion struct {
 	// earlier job built, nil if there is none.
 	steps    []pipeline.Step
 	received *parcel.Parcel
+	heard    *witnesses
 }
 
 // recorded is a journal for what shows the run.
@@ -87,7 +88,9 @@ func (p *promotion) run(ctx context.Context) (pipeline.Verdict, error) {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	p.show(lose)
-	verdict, err := p.program.run(ctx, p.plan(), verdicts(ended))
+	p.listen()
+	defer p.heard.close()
+	verdict, err := p.program.run(ctx, p.plan(), verdicts(ended), p.heard)
 	if verdict != pipeline.Pending {
 		if err := p.send(ended); err != nil {
 			verdict = pipeline.Failed
@@ -222,12 +225,12 @@ func (p *promotion) gates(whole project.Target) []pipeline.Step {
 	f, migrate, deploy := p.fleets[env], p.migrate(t), p.deploy(t)
 	migrate.Draft = draft
 	deploy.Fleet, deploy.Draft, deploy.Journal = f, draft, p.journal()
-	smoke := stage.Smoke{Probe: p.tools.probe, Target: whole, Scenario: p.road.project.Settings.Smoke, Redact: p.redact}
+	smoke := stage.Smoke{Probe: p.tools.probe, Target: whole, Scenario: p.road.project.Settings.Smoke, Redact: p.redact, Witness: p.heard.of(env)}
 	return []pipeline.Step{
 		{Env: env, Skip: first(skip, when(p.flags.SkipMigrations, "--skip-migrations")), Stage: migrate},
 		{Env: env, Skip: skip, Stage: deploy, Undo: fleet.PutBack{Client: p.tools.client, Target: t, Fleet: f}},
 		{Env: env, Skip: skip, KeepGoing: true,
-			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: p.version(env), Redact: p.redact}},
+			Stage: stage.Health{Probe: p.tools.probe, Target: whole, Path: p.road.project.Settings.Health.Path, Patience: p.flags.patience(p.road.project.Settings), Version: p.version(env), Redact: p.redact, Witness: p.heard.of(env)}},
 		{Env: env, Skip: first(skip, when(p.flags.SkipSmoke, "--skip-smoke"), smoke.Missing()), Stage: smoke},
 	}
 }

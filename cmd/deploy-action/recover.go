@@ -48,7 +48,7 @@ func (p *promotion) recover(ctx context.Context, t project.Target, left []string
 		second.common.CheckName += " recovery"
 	}
 	b := &bring{
-		program: &second, settings: p.road.project.Settings, whole: t, target: t, dir: p.road.dir, client: p.tools.client, commit: p.commit,
+		program: &second, settings: p.road.project.Settings, project: p.road.project, whole: t, target: t, dir: p.road.dir, client: p.tools.client, commit: p.commit,
 		way: &rollback.Way{}, recorded: recorded{},
 		flags: rollbackFlags{commonFlags: p.flags.commonFlags, probeFlags: p.flags.probeFlags, Env: t.Env, Reason: "the run of release " + strings.Join(left, " and ") + " was killed", SkipSmoke: p.flags.SkipSmoke, Lock: p.flags.Lock, LockTimeout: p.flags.LockTimeout},
 	}

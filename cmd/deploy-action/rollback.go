@@ -41,6 +41,7 @@ type bring struct {
 	*program
 	flags    rollbackFlags
 	settings project.Settings
+	project  project.Project
 	whole    project.Target // the environment
 	target   project.Target // the Workers of it that are meant
 	dir      string
@@ -75,7 +76,7 @@ func (p *program) bringing(ctx context.Context, f rollbackFlags) (*bring, error)
 	if len(all) != 1 {
 		return nil, finding.Errorf("bad-flag", finding.Position{}, "a rollback is of one environment").Hintf("say --env production or --env staging")
 	}
-	b := &bring{program: p, flags: f, settings: loaded.Settings, whole: all[0], dir: dir, byHand: true, way: &rollback.Way{}, recorded: recorded{}}
+	b := &bring{program: p, flags: f, settings: loaded.Settings, project: loaded, whole: all[0], dir: dir, byHand: true, way: &rollback.Way{}, recorded: recorded{}}
 	if b.target, err = all[0].Only(f.Worker...); err != nil {
 		return nil, err
 	}
@@ -156,15 +157,17 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	b.show(lose)
+	heard := b.listen()
+	defer heard.close()
 	s := rollback.Stage{
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
 		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
 	}
 	plan := retreat.Retreat{Rollback: s, Lock: b.lock(), After: retreat.Verification{
-		Target: b.whole, Settings: b.settings, Probe: prober, Patience: b.flags.HealthTimeout, SkipSmoke: when(b.flags.SkipSmoke, "--skip-smoke"), Redact: b.redact,
+		Target: b.whole, Settings: b.settings, Probe: prober, Patience: b.flags.HealthTimeout, SkipSmoke: when(b.flags.SkipSmoke, "--skip-smoke"), Redact: b.redact, Witness: heard.of(b.whole.Env),
 	}}.Plan()
 	ended := map[string]pipeline.Finished{}
-	verdict, err := b.program.run(ctx, plan, verdicts(ended))
+	verdict, err := b.program.run(ctx, plan, verdicts(ended), heard)
 	b.after(verdict, ended)
 	return verdict, err
 }

@@ -282,7 +282,7 @@ func TestEachGateCloses(t *testing.T) {
 				}
 			}
 			if !slices.Equal(got, []string{where[gate]}) {
-				t.Errorf("reported %v, want %s", got, where[gate])
+				t.Errorf("reported %v, want %s\n%s", got, where[gate], r.text)
 			}
 			unverified := ""
 			for _, e := range r.events {

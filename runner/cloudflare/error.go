@@ -84,6 +84,9 @@ func parseError(r *http.Request, status int, header http.Header, body []byte) *E
 	if len(body) == 0 && status < 300 {
 		return nil
 	}
+	if status == http.StatusOK && strings.HasPrefix(header.Get("Content-Type"), "multipart/form-data") {
+		return nil // the code of a script, which comes without an envelope
+	}
 	failed := &Error{Call: r.Method + " " + below(r.URL), Status: status, Problems: flatten(e.Errors), Ray: header.Get("cf-ray")}
 	if err != nil || e.Success == nil {
 		failed.Body = firstLine(body)

@@ -49,7 +49,7 @@ func defaultSmoke() Smoke {
 	bearer := []Header{{"Authorization", "Bearer {token}"}}
 	return Smoke{Worker: "api", Steps: []Question{
 		{Title: "GET /health", Method: http.MethodGet, Path: "/health", Status: []int{200}, Health: true,
-			Remedy: "read the Worker's logs with wrangler tail; the version that answers may be an old one"},
+			Remedy: "read the Worker's logs with deploy-action logs; the version that answers may be an old one"},
 		{Title: "GET /v1/events without a token is refused", Method: http.MethodGet, Path: "/v1/events", Status: []int{401},
 			Remedy: "the protected endpoint answers without a login: do not let this out"},
 		{Title: "POST /v1/auth/register gives a token", Method: http.MethodPost, Path: "/v1/auth/register", Body: credentials, Status: []int{200, 201}, Save: "token", Remedy: auth},

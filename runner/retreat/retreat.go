@@ -24,6 +24,8 @@ type Verification struct {
 	// SkipSmoke is why the smoke test is left out; empty has it run.
 	SkipSmoke string
 	Redact    func(string) string
+	// Witness, if set, tells what a Worker threw that was asked.
+	Witness stage.Witness
 }
 
 // Steps are health and smoke.
@@ -33,12 +35,12 @@ func (v Verification) Steps() []pipeline.Step {
 		patience = v.Settings.Health.Timeout
 	}
 	skip := v.SkipSmoke
-	smoke := stage.Smoke{Probe: v.Probe, Target: v.Target, Scenario: v.Settings.Smoke, Redact: v.Redact}
+	smoke := stage.Smoke{Probe: v.Probe, Target: v.Target, Scenario: v.Settings.Smoke, Redact: v.Redact, Witness: v.Witness}
 	if skip == "" {
 		skip = smoke.Missing()
 	}
 	return []pipeline.Step{
-		{Env: v.Target.Env, KeepGoing: true, Stage: stage.Health{Probe: v.Probe, Target: v.Target, Path: v.Settings.Health.Path, Patience: patience, Version: v.Version, Redact: v.Redact}},
+		{Env: v.Target.Env, KeepGoing: true, Stage: stage.Health{Probe: v.Probe, Target: v.Target, Path: v.Settings.Health.Path, Patience: patience, Version: v.Version, Redact: v.Redact, Witness: v.Witness}},
 		{Env: v.Target.Env, Stage: smoke, Skip: skip},
 	}
 }

@@ -28,6 +28,8 @@ type Health struct {
 	// says which it is; empty means that any may.
 	Version func(script string) string
 	Redact  func(string) string
+	// Witness, if set, tells what a Worker threw that does not become healthy.
+	Witness Witness
 }
 
 // Name implements pipeline.Stage.
@@ -58,12 +60,14 @@ func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, 
 		good = words
 		return err
 	}, func(err error, _ time.Duration) {
-		if now := message(err); now != said { // a line for each new answer, not for each question
+		listen(ctx, h.Witness, e.Script, false) // it will be asked again
+		if now := message(err); now != said {   // a line for each new answer, not for each question
 			said = now
 			out.Sayf("not yet: %s", said)
 		}
 	})
 	if err != nil {
+		h.overhear(ctx, out, e, url)
 		out.Endf("asked %d times", asked)
 		return err
 	}
@@ -73,6 +77,23 @@ func (h Health) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, 
 	}
 	out.Endf("%s", good)
 	return nil
+}
+
+// overhearing is how long may be spent on what a Worker throws, and no longer than the
+// Worker itself was given.
+const overhearing = 5 * time.Second
+
+// overhear tells what a Worker throws that did not become healthy: it is asked once
+// more while somebody listens.
+func (h Health) overhear(ctx context.Context, out *pipeline.Out, e project.Endpoint, url string) {
+	if h.Witness == nil || ctx.Err() != nil || h.Patience < time.Second {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(overhearing, h.Patience))
+	defer cancel()
+	h.Witness.Listen(ctx, e.Script, true)
+	_, _ = h.Probe.Ask(ctx, probe.Question{Method: http.MethodGet, URL: url}) // it has failed already
+	testify(ctx, out, h.Witness, e.Script, h.Path)
 }
 
 // message is an error without place and hint.
@@ -183,7 +204,7 @@ func remedyFor(a probe.Answer) string {
 	body := string(a.Body)
 	switch {
 	case strings.Contains(body, "1101"):
-		return "error 1101, the Worker threw: check nodejs_compat in its [env] section, extra exports of its entry, and bindings that the environment lacks; then read wrangler tail"
+		return "error 1101, the Worker threw: check nodejs_compat in its [env] section, extra exports of its entry, and bindings that the environment lacks; then read deploy-action logs"
 	case strings.Contains(body, "1102"):
 		return "error 1102, the Worker ran out of CPU time: raise limits.cpu_ms or find what takes so long"
 	case a.Status == http.StatusNotFound:
@@ -193,5 +214,5 @@ func remedyFor(a probe.Answer) string {
 	case a.Status == http.StatusServiceUnavailable:
 		return "the Worker says that it is not healthy; see data.bindings in the answer"
 	}
-	return "read the Worker's logs with wrangler tail"
+	return "read the Worker's logs with deploy-action logs"
 }

@@ -25,6 +25,8 @@ type Smoke struct {
 	Target   project.Target
 	Scenario project.Smoke
 	Redact   func(string) string
+	// Witness, if set, tells what the Worker threw when it was asked.
+	Witness Witness
 }
 
 // patience is how long a question without side effects is asked again when
@@ -157,7 +159,10 @@ func (s Smoke) ask(ctx context.Context, out *pipeline.Out, e project.Endpoint, q
 		return s.judge(e, q, question, answer, v)
 	}
 	again := func(err error, wait time.Duration) { out.Sayf("again in %s: %s", wait, message(err)) }
+	listen(ctx, s.Witness, e.Script, true)
 	if err := probe.Until(ctx, s.patience(q), once, again); err != nil {
+		path, _, _ := strings.Cut(v.fill(q.Path), "?")
+		testify(ctx, out, s.Witness, e.Script, path)
 		return err
 	}
 	if q.Save != "" {

@@ -35,9 +35,12 @@ func (c Calls) Matching(method, path string) Calls {
 	return found
 }
 
-// Writes returns the calls that can change something: all but GET and HEAD.
+// Writes returns the calls that can change something: all but GET and HEAD, and but
+// those of who only listens to a Worker.
 func (c Calls) Writes() Calls {
-	return slices.DeleteFunc(slices.Clone(c), func(call Call) bool { return call.Method == "GET" || call.Method == "HEAD" })
+	return slices.DeleteFunc(slices.Clone(c), func(call Call) bool {
+		return call.Method == "GET" || call.Method == "HEAD" || strings.Contains(call.Path, "/tails")
+	})
 }
 
 // RoundTrips returns the greatest number of calls of which no two overlap in
