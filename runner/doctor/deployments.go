@@ -110,6 +110,8 @@ func (d *Doctor) deployments() []pipeline.Task {
 		case !ours:
 			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s", s.Name+" is served by something else than a release: "+d.served(s)+d.expected(s)).
 				Hintf("find out what was deployed and why; %s brings the code of this checkout, deploy-action rollback --env %s --worker %s the last good release", s.promote(), s.env, s.Worker))
+		case label.From != "": // taken back on purpose, by this tool
+			out.Endf("%s, brought back in place of %s", d.served(s), label.From)
 		case d.expected(s) != "" && label.Release <= d.Recorded[s.env].Release:
 			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s serves an earlier version than it was given: %s%s", s.Name, d.served(s), d.expected(s)).
 				Hintf("if nobody took it back on purpose, %s", s.promote()))

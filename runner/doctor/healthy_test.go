@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/doctor"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/release"
 )
 
 // well is that a visit found nothing: no error, no warning, nothing unknown.
@@ -109,5 +111,26 @@ func TestTwoEnvironmentsMayClaimTheSame(t *testing.T) {
 		if !slices.ContainsFunc(v.answers, func(a doctor.Answer) bool { return a.Question == question }) {
 			t.Errorf("nobody asked %q", question)
 		}
+	}
+}
+
+// A release that this tool took back is served on purpose, whatever was recorded here.
+func TestAReleaseThatWasTakenBackIsWell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.last
+	w.deploy("20260102T000000Z-second")
+	for _, placed := range first.Workers {
+		label := release.Label{Release: first.Release, Digest: placed.Digest, From: w.last.Release}
+		if _, err := w.client.Deploy(t.Context(), placed.Script, []cloudflare.Traffic{{Version: placed.Version, Percent: 100}}, label.String(), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := w.doctor()
+	well(t, v)
+	if !slices.ContainsFunc(v.answers, func(a doctor.Answer) bool {
+		return strings.HasSuffix(a.Evidence, "of release 20260101T000000Z-first, brought back in place of 20260102T000000Z-second")
+	}) {
+		t.Errorf("%+v", v.answers)
 	}
 }
