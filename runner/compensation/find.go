@@ -70,16 +70,18 @@ func Find(fsys fs.FS, databases []project.Database, meant string) (Target, error
 func means(m rehearsal.Migration, meant string) bool {
 	meant = strings.TrimPrefix(filepath.ToSlash(strings.TrimSpace(meant)), "./")
 	if reversal.Number(meant) == meant && meant != "" {
-		return reversal.Number(m.Name) != "" && reversal.Value(reversal.Number(m.Name)) == reversal.Value(meant)
+		number := reversal.Number(m.Name)
+		return number != "" && strings.TrimLeft(number, "0") == strings.TrimLeft(meant, "0")
 	}
 	return slices.Contains([]string{m.File, m.Name, path.Base(m.Name), strings.TrimSuffix(m.Name, ".sql")}, meant)
 }
 
 // near names the file that is likest to what was meant, and else the newest ones.
 func near(known []string, meant string) string {
-	best, least := "", len(meant)/2+1
+	best, least := "", len(path.Base(meant))/2+1
 	for _, file := range known {
-		for _, form := range []string{path.Base(file), strings.TrimSuffix(path.Base(file), ".sql"), strings.TrimLeft(strings.TrimPrefix(path.Base(file), reversal.Number(path.Base(file))), "_")} {
+		name := strings.TrimSuffix(path.Base(file), ".sql")
+		for _, form := range []string{path.Base(file), name, strings.TrimLeft(strings.TrimPrefix(name, reversal.Number(name)), "_-")} {
 			if d := distance(form, path.Base(meant)); d < least {
 				best, least = file, d
 			}

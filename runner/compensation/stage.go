@@ -110,7 +110,7 @@ func (s Stage) derive(ctx context.Context, out *pipeline.Out) error {
 		out.Note(f)
 	}
 	if s.Account.Client == nil {
-		out.Note(finding.Notef("not-asked", finding.Position{}, "proven by replaying the files alone: no account was asked whether %s was applied, and to what", r.Of.Name).
+		out.Note(finding.Warnf("not-asked", finding.Position{}, "proven by replaying the files alone: no account was asked whether %s was applied, and to what", r.Of.Name).
 			Hintf("set CLOUDFLARE_API_TOKEN to have it proven on the schema of %s", s.Env))
 	}
 	*s.Into = *r

@@ -14,7 +14,8 @@ import (
 
 // Copy is a database in memory. It is for one goroutine at a time.
 type Copy struct {
-	// Lenient: statements of a migration that only change data may fail.
+	// Lenient: statements of a migration that only change data may fail, and an index
+	// may not, although SQLite would make it on a text.
 	Lenient bool
 
 	conn    *sqlite.Conn

@@ -3,6 +3,9 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tminus/deploy-action/runner/finding"
@@ -70,7 +73,11 @@ func (p *Proof) inhabited(ctx context.Context, objects []schema.Object, pending 
 		return err
 	}
 	for _, m := range pending {
-		_, err := full.Try(m)
+		before, err := full.counts()
+		if err != nil {
+			return err
+		}
+		_, err = full.Try(m)
 		refused, ok := errors.AsType[*Refusal](err)
 		if err != nil && (!ok || refused.Table == "") {
 			return nil // the rows are ours; it says nothing of the account
@@ -79,6 +86,48 @@ func (p *Proof) inhabited(ctx context.Context, objects []schema.Object, pending 
 			p.Inhabited = append(p.Inhabited, refused)
 			return nil
 		}
+		after, err := full.counts()
+		if err != nil {
+			return err
+		}
+		p.Doubts = append(p.Doubts, taken(m, before, after)...)
 	}
 	return nil
+}
+
+// counts are how many rows each table has.
+func (c *Copy) counts() (map[string]int64, error) {
+	s, err := c.Shape()
+	all := map[string]int64{}
+	for _, t := range s.Tables {
+		if rows, failed := c.Rows("SELECT count(*) FROM " + schema.Quote(t.Name)); failed == nil {
+			all[t.Name] = rows[0][0].(int64)
+		}
+	}
+	return all, err
+}
+
+// taken finds tables that lose rows to a file that does not name them: dropping a
+// table deletes its rows first, and ON DELETE CASCADE acts whatever is deferred.
+// Source: https://sqlite.org/foreignkeys.html#fk_schemacommands.
+func taken(m Migration, before, after map[string]int64) []finding.Finding {
+	text := schema.Statement(m.SQL)
+	at, named := finding.Position{File: m.File, Line: 1}, map[string]bool{}
+	for _, p := range slices.Backward(schema.Split(text)) {
+		tokens := schema.Tokens(text[p.Start:p.End])
+		if tokens[0].Is("DROP") && len(tokens) > 1 && tokens[1].Is("TABLE") {
+			at = finding.Span(m.File, []byte(text), p.Start, p.End)
+		}
+		for _, t := range tokens {
+			named[strings.ToLower(t.Name())] = true
+		}
+	}
+	var all []finding.Finding
+	for _, table := range slices.Sorted(maps.Keys(before)) {
+		if left, ok := after[table]; ok && left < before[table] && !named[strings.ToLower(table)] {
+			all = append(all, finding.Warnf("rows-lost", at, "%s deletes rows of table %s, which it does not name: they refer with ON DELETE CASCADE to rows that go", m.Name, table).
+				Hintf("put these rows aside and insert them again in the same file; PRAGMA defer_foreign_keys does not hold ON DELETE back"))
+		}
+	}
+	return all
 }

@@ -126,6 +126,19 @@ func TestAColumnThatNoRowCouldHaveIsFoundByARow(t *testing.T) {
 	}
 }
 
+func TestRowsThatARebuildWouldTakeAlongAreTold(t *testing.T) {
+	t.Parallel()
+	rebuild := "PRAGMA defer_foreign_keys = true;\nDROP VIEW admins;\nCREATE TABLE new (id TEXT PRIMARY KEY, email TEXT, role TEXT);\nINSERT INTO new SELECT * FROM users;\nDROP TABLE users;\nALTER TABLE new RENAME TO users;\n"
+	p, err := Prove(t.Context(), objects(t, base), []Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: rebuild}})
+	if err != nil || len(p.Doubts) != 1 || p.Doubts[0].Rule != "rows-lost" || !strings.Contains(p.Doubts[0].Message, "rows of table posts") || p.Doubts[0].Severity != finding.Warning {
+		t.Errorf("%v %+v", err, p)
+	}
+	kept := "CREATE TABLE kept AS SELECT * FROM posts;\n" + rebuild + "INSERT INTO posts SELECT * FROM kept;\nDROP TABLE kept;"
+	if p, err := Prove(t.Context(), objects(t, base), []Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: kept}}); err != nil || len(p.Doubts) != 0 {
+		t.Errorf("%v %+v", err, p)
+	}
+}
+
 func TestATextInDoubleQuotesIsToldAndNoRefusal(t *testing.T) {
 	t.Parallel()
 	p, err := Prove(t.Context(), objects(t, base), []Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: "UPDATE \"users\" SET \"email\" = \"it's ä\",\n role = \"admin\";"}})

@@ -98,7 +98,7 @@ func (c *Copy) statement(m Migration, text string, p schema.Piece) ([]finding.Fi
 		return append(quoted, doubts(tokens, at)...), nil
 	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultInterrupt:
 		return nil, fmt.Errorf("%s takes too long: %w", m.Name, err)
-	case c.Lenient && Changes(tokens):
+	case c.Lenient && changes(tokens):
 		return nil, nil
 	case c.denied != "":
 		return nil, refuse(at, "D1 refuses %s", c.denied)
@@ -123,6 +123,14 @@ func (c *Copy) statement(m Migration, text string, p schema.Piece) ([]finding.Fi
 // only if it was built to do so, as D1's may be, is taken for one and told.
 func (c *Copy) execute(m Migration, text string, p schema.Piece) (quoted []finding.Finding, err error) {
 	sql := text[p.Start:p.End]
+	if err := c.bracketed(sql); err != nil {
+		if c.Lenient {
+			return nil, err
+		}
+		at := finding.Span(m.File, []byte(text), p.Start, p.End)
+		quoted = append(quoted, finding.Warnf("double-quotes", at, "a name in double quotes is that of no column, and is taken for a text: %s", said(err)).
+			Hintf("correct the name, or write a text in single quotes"))
+	}
 	for grown := 0; ; {
 		c.did, c.denied = nil, ""
 		_, err := c.step(sql)
@@ -143,6 +151,30 @@ func (c *Copy) execute(m Migration, text string, p schema.Piece) (quoted []findi
 		grown += len(literal) - len(t.Text)
 		sql = sql[:t.At] + literal + sql[t.At+len(t.Text):]
 	}
+}
+
+// bracketed tells whether an index is on something that is no column. SQLite takes
+// such a name in double quotes for a text, but never one in brackets.
+func (c *Copy) bracketed(sql string) error {
+	c.did, c.denied = nil, ""
+	tokens := schema.Tokens(sql)
+	if !tokens[0].Is("CREATE") || len(tokens) < 3 || !tokens[1].Is("INDEX") && !tokens[2].Is("INDEX") {
+		return nil
+	}
+	text := []byte(sql)
+	for _, t := range tokens {
+		if t.Text[0] == '"' && len(t.Text) > 2 && !strings.ContainsAny(t.Name(), `]"`) {
+			text[t.At], text[t.At+len(t.Text)-1] = '[', ']'
+		}
+	}
+	stmt, _, err := c.conn.PrepareTransient(string(text))
+	if err == nil {
+		return stmt.Finalize()
+	}
+	if strings.Contains(err.Error(), "no such column") {
+		return err
+	}
+	return nil // what else is wrong is found when it runs
 }
 
 // wordAt is the offset of a place in a text.
@@ -223,8 +255,8 @@ func doubt(at finding.Position, format string, args ...any) finding.Finding {
 	return finding.Notef("unproven", at, format, args...).Hintf("a copy of the schema has none of the data; D1 decides when the migration is applied, wholly or not at all")
 }
 
-// Changes tells whether a statement changes data and no schema.
-func Changes(tokens []schema.Token) bool {
+// changes tells whether a statement changes data and no schema.
+func changes(tokens []schema.Token) bool {
 	for _, word := range []string{"INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"} {
 		if tokens[0].Is(word) {
 			return true

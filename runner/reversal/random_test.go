@@ -17,7 +17,7 @@ import (
 	"github.com/tminus/deploy-action/runner/schema"
 )
 
-var worldsToTry = flag.Int("worlds", 150, "how many random schemas with a migration are reversed")
+var worldsToTry = flag.Int("worlds", 60, "how many random schemas with a migration are reversed")
 
 // random makes schemas and migrations.
 type random struct {

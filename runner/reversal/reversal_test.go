@@ -109,6 +109,7 @@ func TestWhatCannotBeReversedIsRefused(t *testing.T) {
 		{"no SQL before it", []string{"CREATE TABLE a (b", base}, 1, "migration", "incomplete input", 1},
 		{"a later column of its table", []string{base, "CREATE TABLE tags (id INT);", "SELECT 1;\nALTER TABLE tags ADD COLUMN x INT;"}, 1, "depends", "0003_step.sql needs what 0002_step.sql did: no such table: tags", 2},
 		{"a later view of its column", []string{base, "ALTER TABLE posts ADD COLUMN body TEXT;", "\n\nCREATE VIEW bodies AS SELECT body FROM posts;"}, 1, "depends", "view bodies could not be used", 3},
+		{"a later index on its column, which would be one on a text", []string{base, "ALTER TABLE posts ADD COLUMN \"the body\" TEXT;", "CREATE INDEX b ON posts (title)\nWHERE \"the body\" IS NOT NULL;"}, 1, "depends", "no such column: the body", 2},
 		{"a later trigger of its table", []string{base, "CREATE TABLE log (a);", "CREATE TRIGGER l AFTER INSERT ON posts BEGIN INSERT INTO log VALUES (1); END;"}, 1, "depends", "trigger l could not be used", 1},
 	}
 	for _, tt := range tests {
