@@ -35,6 +35,8 @@ var rooms = map[string][]string{
 	"runner/rollback":   {"pipeline", "project", "live", "remedy", "cloudflare", "release", "finding"},
 	"runner/retreat":    {"rollback", "stage", "pipeline", "probe", "project", "release"},
 	"runner/parcel":     {"bundle", "release", "finding"},
+	"runner/dotenv":     {"finding"},
+	"runner/vault":      {"pipeline", "project", "document", "dotenv", "upload", "secret", "cloudflare", "live", "remedy", "release", "finding"},
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 	"runner/outlook":    {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 

@@ -24,6 +24,7 @@ type flags struct {
 	Rollback    rollbackFlags `cmd:"" help:"Bring an environment back to the last release that passed its gates, or to another one, by recorded versions."`
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
+	Secrets     secretsFlags  `cmd:"" help:"Put up the secrets that differ from the values known here, or show how they stand."`
 	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
 }
 
