@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"runner/dotenv":     {"finding"},
 	"runner/vault":      {"pipeline", "project", "document", "dotenv", "upload", "secret", "cloudflare", "live", "remedy", "release", "finding"},
 	"runner/fleet":      {"pipeline", "project", "bundle", "check", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
+	"runner/rotation":   {"pipeline", "project", "fleet", "vault", "upload", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 	"runner/outlook":    {"fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "secret", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},

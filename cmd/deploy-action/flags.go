@@ -25,6 +25,7 @@ type flags struct {
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
 	Secrets     secretsFlags  `cmd:"" help:"Put up the secrets that differ from the values known here, or show how they stand."`
+	Rotate      rotateFlags   `cmd:"" help:"Give secrets new values on every Worker that shares them, as one release that is verified and taken back if it is not well."`
 	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
 }
 

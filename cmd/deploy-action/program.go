@@ -94,6 +94,7 @@ func (p *program) jobs(f *flags) map[string]job {
 		"rollback":     {"Rollback", f.Rollback.commonFlags, bound(p.rollbackCommand, f.Rollback)},
 		"hold":         {"Hold", f.Hold.commonFlags, bound(p.holdCommand, f.Hold)},
 		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
+		"rotate":       {"Rotate", f.Rotate.commonFlags, bound(p.rotateCommand, f.Rotate)},
 		"secrets":      {"Secrets", f.Secrets.commonFlags, bound(p.secretsCommand, f.Secrets)},
 		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
 	}

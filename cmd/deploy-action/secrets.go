@@ -153,7 +153,10 @@ func (p *program) records(ctx context.Context, dir, env string) []release.Manife
 	}
 	if p.face != nil && p.face.client != nil {
 		more, err := deployment.Manifests(ctx, p.face.client, env)
-		p.face.lost(redacted(err, p.redact))
+		if err != nil {
+			p.tell([]finding.Finding{finding.Warnf("no-records", finding.Position{}, "GitHub's records of %s cannot be read: %s", env, err).
+				Hintf("give the job the permission deployments: write; without them nothing is known of values that another job put up or replaced")})
+		}
 		all = append(all, more...)
 	}
 	return all

@@ -22,7 +22,10 @@ type valueFlags struct {
 }
 
 // envFile is a file of variables, and the example that it was copied from.
-type envFile struct{ entries, example []dotenv.Entry }
+type envFile struct {
+	entries, example []dotenv.Entry
+	fresh            []string // values that came into being here
+}
 
 // sensitive are the values that nobody should see.
 func (f envFile) sensitive() []string {
@@ -32,7 +35,7 @@ func (f envFile) sensitive() []string {
 			values = append(values, e.Value)
 		}
 	}
-	return values
+	return append(values, f.fresh...)
 }
 
 func (f envFile) value(name string) string {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tminus/deploy-action/runner/finding"
 )
 
 // How many hex digits of a short digest tell the code and configuration, and how many
@@ -101,4 +103,26 @@ func (f Fingerprints) Brings(name string, all []Replaced) (Replaced, bool) {
 		}
 	}
 	return Replaced{}, false
+}
+
+// Before are the fingerprints of a script's secrets from before the release rotated
+// some, as far as it tells.
+func (m Manifest) Before(p Placed) Fingerprints {
+	old := Fingerprints{Key: p.Secrets.Key, Values: map[string]string{}}
+	for _, r := range m.Replaced {
+		if _, has := p.Secrets.Values[r.Secret]; has && r.Release == m.Release && r.Key == old.Key {
+			old.Values[r.Secret] = r.Fingerprint
+		}
+	}
+	return p.Secrets.With(old)
+}
+
+// Finding says that a secret would have a value again which a release replaced.
+func (r Replaced) Finding(at finding.Position) finding.Finding {
+	why, how := "", fmt.Sprintf("; deploy-action rotate %s --given brings the old one back on purpose", r.Secret)
+	if r.Compromised {
+		why, how = ", because somebody else may know it", ""
+	}
+	return finding.Errorf("replaced-secret", at, "the value of %s that is known here was replaced by release %s%s", r.Secret, r.Release, why).
+		Hintf("put the new value where the old one comes from, or leave it out to keep what the account has (promote --skip-secrets)%s", how)
 }

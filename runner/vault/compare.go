@@ -158,10 +158,26 @@ func (s Secrets) compare(ctx context.Context, out *pipeline.Out, script project.
 		}
 	}
 	out.Endf("%s", have.summary())
+	if s.writes(script.Name) {
+		s.brought(out, have)
+	}
 	if todo := have.todo(); len(todo) > 0 && s.writes(script.Name) && s.Mode != List && !have.safe() {
 		return s.unsafe(have)
 	}
 	return nil
+}
+
+// brought refuses values that a rotation replaced.
+func (s Secrets) brought(out *pipeline.Out, have *shelf) {
+	var replaced []release.Replaced
+	for _, m := range s.Records {
+		replaced = release.Merge(replaced, m.Replaced)
+	}
+	for _, name := range have.todo() {
+		if r, ok := have.prints.Brings(name, replaced); ok {
+			out.Note(r.Finding(have.script.At()))
+		}
+	}
 }
 
 // unsafe says why the secrets of a Worker are not changed.
@@ -222,6 +238,9 @@ func Recorded(all []release.Manifest, serving cloudflare.Deployment, script stri
 		}
 		if p.Version == serving.Versions[0].Version || ours && release.Short(p.Digest) == label.Digest {
 			return p.Secrets
+		}
+		if was := m.Before(p); ours && was.Fits(label.Digest) {
+			return was // a rotation was taken back
 		}
 	}
 	return release.Fingerprints{}
