@@ -58,8 +58,8 @@ func (r Return) stale(scripts []live.Script) bool {
 	})
 }
 
-// renewed is the way back with the newest version of each script that the release to
-// go back to had: its secrets may have been changed while it served.
+// renewed is the way back with the newest secrets that the release to go back to had:
+// they may have been changed while it served, which made a version of the same code.
 func (r Return) renewed(scripts []live.Script) Return {
 	r.Aims = slices.Clone(r.Aims)
 	for i, a := range r.Aims {
@@ -69,7 +69,7 @@ func (r Return) renewed(scripts []live.Script) Return {
 		}
 		for _, d := range scripts[at].History {
 			if l, ok := release.ParseLabel(d.Message()); ok && l.Release == r.To && len(d.Versions) == 1 {
-				if version := d.Versions[0].Version; version != a.Serves[0].Version {
+				if release.CodeOf(l.Digest) == release.CodeOf(a.Digest) && l.Digest != release.Short(a.Digest) {
 					r.Aims[i].Serves, r.Aims[i].Digest, r.Aims[i].Secrets = shares(d), l.Digest, nil
 				}
 				break
