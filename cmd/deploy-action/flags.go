@@ -54,6 +54,7 @@ type promoteFlags struct {
 	commonFlags
 	accountFlags
 	probeFlags
+	valueFlags
 	Env             string        `placeholder:"NAME" help:"staging, production or all; all is the default."`
 	DryRun          bool          `help:"Print the plan and change nothing."`
 	StageOnly       bool          `help:"Deploy to staging only."`
@@ -77,6 +78,7 @@ type promoteFlags struct {
 type planFlags struct {
 	commonFlags
 	accountFlags
+	valueFlags
 	Env             string   `placeholder:"NAME" help:"staging, production or all; all is the default."`
 	SkipSecrets     bool     `help:"Plan a promotion that leaves secrets as they are on the account."`
 	SkipBuild       bool     `help:"Leave install and build command out. Workers are still bundled."`

@@ -16,6 +16,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/retreat"
 	"github.com/tminus/deploy-action/runner/rotation"
 	"github.com/tminus/deploy-action/runner/stage"
@@ -59,7 +60,7 @@ func (p *program) rotateCommand(ctx context.Context, f rotateFlags) (pipeline.Ve
 		return pipeline.Pending, err
 	}
 	if _, err := check.Access(ctx, r.tools.client); err != nil {
-		return pipeline.Pending, err
+		return pipeline.Pending, remedy.For(err, "Account Settings:Read")
 	}
 	if f.DryRun {
 		return r.prove(ctx)

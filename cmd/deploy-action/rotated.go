@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
@@ -125,7 +126,7 @@ func (r *rotating) writable(path string) error {
 
 // after takes back what did not come through its gates, and says what is left behind.
 func (r *rotating) after(ctx context.Context, ended map[string]pipeline.Finished) {
-	p := r.promotion
+	p, taken := r.promotion, map[string]bool{}
 	for _, gate := range p.closed(ended) {
 		env := gate.target.Env
 		if r.asked.Compromised {
@@ -138,17 +139,19 @@ func (r *rotating) after(ctx context.Context, ended map[string]pipeline.Finished
 		if err != nil {
 			p.tell(finding.From(fmt.Errorf("the rollback of %s: %w", env, err), "rollback", finding.Position{}))
 		}
+		taken[env] = !slices.ContainsFunc(gate.target.Scripts, func(s project.Script) bool { return !b.way.Serves(s.Name) })
 		if verdict == pipeline.Passed {
 			p.tell([]finding.Finding{finding.Notef("rolled-back", finding.Position{}, "%s has its old secrets again (%s) and is well", env, b.way.Summary())})
 		}
 	}
 	for _, t := range p.road.deploying {
-		r.leftovers(t, ended)
+		r.leftovers(t, ended, taken[t.Env])
 	}
 }
 
-// leftovers says of versions with new values that do not serve what they mean.
-func (r *rotating) leftovers(t project.Target, ended map[string]pipeline.Finished) {
+// leftovers says of new values whether they serve although not every gate was passed,
+// or do not serve although versions were made with them.
+func (r *rotating) leftovers(t project.Target, ended map[string]pipeline.Finished, taken bool) {
 	var left []string
 	failed := false
 	for _, s := range r.steps {
@@ -160,7 +163,13 @@ func (r *rotating) leftovers(t project.Target, ended map[string]pipeline.Finishe
 			left = append(left, s.Name)
 		}
 	}
-	if !failed || len(left) == 0 || r.asked.Compromised && len(r.fleets[t.Env].Moved()) > 0 {
+	if !failed || len(left) == 0 {
+		return
+	}
+	if moved := r.fleets[t.Env].Moved(); len(moved) > 0 && !taken {
+		back := ", or take it back with deploy-action rollback --env " + t.Env + " --force-secrets"
+		r.tell([]finding.Finding{finding.Warnf("unverified", finding.Position{}, "%s serves the new values on %s, and not every gate was passed", t.Env, strings.Join(moved, ", ")).
+			Hintf("ask it with deploy-action validate and smoke%s", when(!r.asked.Compromised, back))})
 		return
 	}
 	hint := "run the rotation again, or promote with the old values in the environment: a version takes the secrets that it is not given from the newest one"

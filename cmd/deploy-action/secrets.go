@@ -14,6 +14,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/secret"
 	"github.com/tminus/deploy-action/runner/stage"
 	"github.com/tminus/deploy-action/runner/vault"
@@ -50,7 +51,7 @@ func (p *program) secretsCommand(ctx context.Context, f secretsFlags) (pipeline.
 		return pipeline.Pending, err
 	}
 	if _, err := check.Access(ctx, client); err != nil {
-		return pipeline.Pending, err
+		return pipeline.Pending, remedy.For(err, "Account Settings:Read")
 	}
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)

@@ -222,6 +222,9 @@ func TestAFileOfVariables(t *testing.T) {
 	if code, text = g.run("secrets", "--env", "staging", "--env-file", file); code != 0 || len(g.writes()) != 0 {
 		t.Errorf("again: exit %d, %v\n%s", code, g.writes(), text)
 	}
+	if g.promote(0, "--stages", "build,deploy-staging", "--env-file", file); len(g.writes()) != 0 {
+		t.Errorf("a promotion made %v", g.writes())
+	}
 	g.env["JWT_SECRET"] = jwtSecret
 	if _, text = g.run("secrets", "--env", "staging", "--env-file", file, "--dry-run"); !strings.Contains(text, "JWT_SECRET has another value in the environment, which wins over the file") {
 		t.Errorf("%s", text)
