@@ -114,7 +114,7 @@ func (g *ground) runIn(ctx context.Context, args ...string) (int, string) {
 		}
 	}
 	if g.hub != nil {
-		g.said += fmt.Sprintf("\n%+v %+v\n", g.hub.Runs(""), g.hub.Comments(1))
+		g.said += fmt.Sprintf("\n%+v %+v %+v\n", g.hub.Runs(""), g.hub.Comments(1), g.hub.Deployments(""))
 	}
 	return code, text
 }

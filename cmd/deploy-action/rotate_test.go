@@ -143,8 +143,10 @@ func TestARotationIsTakenBackOnPurposeOnly(t *testing.T) {
 	defer g.quiet(newSecret)
 	g.deployed()
 	g.env["JWT_SECRET"] = newSecret
-	code, text := g.run("rotate", "JWT_SECRET", "--env", "staging", "--given")
-	g.wantCode(0, code, text)
+	code, text := g.run("rotate", "JWT_SECRET", "--env", "staging", "--given", "--format", "json")
+	if g.wantCode(0, code, text); !strings.Contains(text, `"event":"ended"`) {
+		t.Errorf("no JSON: %s", text)
+	}
 	if code, text = g.run("rollback", "--env", "staging", "--reason", "x"); code != 1 || len(g.writes()) != 0 || !strings.Contains(text, "secrets-changed") {
 		t.Errorf("exit %d, %v\n%s", code, g.writes(), text)
 	}
