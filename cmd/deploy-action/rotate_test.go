@@ -333,3 +333,28 @@ func TestAnInterruptBetweenUploadAndSwitchLeavesNothingThatServes(t *testing.T) 
 	g.wantCode(0, code, text)
 	g.wantSecret("JWT_SECRET", newSecret, staging...)
 }
+
+// Every command that is started is git here; it writes down what it is called with.
+func TestNoValueIsAnArgument(t *testing.T) {
+	g := newSecretGround(t)
+	delete(g.env, "GITHUB_SHA")
+	folder, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
+	if err := os.WriteFile(filepath.Join(folder, "git"), []byte("#!/bin/sh\necho \"$@\" >>"+seen+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if err := os.MkdirAll(filepath.Join(g.dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g.deployed()
+	code, text := g.run("rotate", "JWT_SECRET", "--env", "staging", "--write-to", filepath.Join(g.dir, "new.env"))
+	g.wantCode(0, code, text)
+	made := g.secret(staging[0], "JWT_SECRET")
+	_, text = g.run("secrets", "--env", "staging", "--env-file", filepath.Join(g.dir, "new.env"), "--list")
+	if raw, err := os.ReadFile(seen); err != nil || !strings.Contains(string(raw), "check-ignore") {
+		t.Errorf("git was called with %s, %v", raw, err)
+	} else {
+		g.said += string(raw) + text
+	}
+	g.quiet(made)
+}
