@@ -24,7 +24,11 @@ func flagNames(t *testing.T) map[string]bool {
 	src := strings.Join(goFiles(t, "deploy-action"), "\n")
 	flags := map[string]bool{}
 	for _, m := range regexp.MustCompile("(?m)^\t([A-Z][A-Za-z]+) +[\\[\\]a-zA-Z.]+ +`[^`]*help:").FindAllStringSubmatch(src, -1) {
-		if name := kebab(m[1]); !strings.Contains(m[0], "cmd:") {
+		name := kebab(m[1])
+		if said := regexp.MustCompile(`name:"([a-z-]+)"`).FindStringSubmatch(m[0]); said != nil {
+			name = said[1]
+		}
+		if !strings.Contains(m[0], "cmd:") && !strings.Contains(m[0], "arg:") {
 			flags["--"+name] = true
 		}
 	}

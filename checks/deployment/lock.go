@@ -6,6 +6,7 @@ import (
 
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/release"
 )
 
 // confirm looks once more after the deployment was made. Of two releases that
@@ -59,9 +60,7 @@ func (k *Keeper) Left(ctx context.Context, env string, wait time.Duration) []str
 	if l == nil {
 		l = k.look(ctx, p)
 	}
-	select {
-	case <-l.done:
-	case <-time.After(wait):
+	if !l.within(wait) {
 		return nil
 	}
 	var names []string
@@ -69,6 +68,25 @@ func (k *Keeper) Left(ctx context.Context, env string, wait time.Duration) []str
 		names = append(names, h.release)
 	}
 	return names
+}
+
+// within tells whether the answer is there after a while.
+func (l *look) within(wait time.Duration) bool {
+	select {
+	case <-l.done:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}
+
+// Replaced are the values that secrets of an environment had before they were rotated,
+// as far as that is known after a while.
+func (k *Keeper) Replaced(env string, wait time.Duration) []release.Replaced {
+	if l := k.seen(k.at(env)); l != nil && l.within(wait) {
+		return l.replaced
+	}
+	return nil
 }
 
 // Look begins to look at an environment, beside whatever goes on.

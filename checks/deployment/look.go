@@ -27,6 +27,8 @@ type look struct {
 	// good is the newest of those that were good, reason why the newest rollback was made.
 	good   *release.Manifest
 	reason *release.Back
+	// replaced are values that secrets had before they were rotated.
+	replaced []release.Replaced
 	// held is who holds a release and why, in words, by the release.
 	held map[string]string
 	err  error
@@ -114,7 +116,9 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 	l.judge(ctx, k, found, states)
 	l.held = map[string]string{}
 	for i, d := range found {
-		if p, _ := ParsePayload(d.Payload); strings.HasPrefix(words[i], holding) {
+		p, _ := ParsePayload(d.Payload)
+		l.replaced = release.Merge(l.replaced, p.Manifest.Replaced)
+		if strings.HasPrefix(words[i], holding) {
 			l.held[p.Release] = words[i]
 			if p.Manifest.Back != nil {
 				l.held[p.Manifest.Back.From] = words[i]

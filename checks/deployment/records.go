@@ -62,6 +62,19 @@ func Records(ctx context.Context, c *github.Client, env string) ([]Record, error
 	return all, group.Wait()
 }
 
+// Manifests are the newest releases of an environment as GitHub has them, the newest
+// first, without what was said of them.
+func Manifests(ctx context.Context, c *github.Client, env string) ([]release.Manifest, error) {
+	found, err := c.Deployments(ctx, url.Values{"environment": {env}}, kept)
+	var all []release.Manifest
+	for _, d := range found {
+		if p, ours := ParsePayload(d.Payload); ours && p.Environment == env {
+			all = append(all, p.Manifest)
+		}
+	}
+	return all, err
+}
+
 // Back finds among the records the release to be taken back, the newest, and the
 // one to go back to: the last good one before it that was not taken back itself, or
 // the one with the given name. The second is nil when there is none.

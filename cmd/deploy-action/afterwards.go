@@ -114,7 +114,8 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 		}
 	}
 	back := rollback.Undo(m)
-	if p.face != nil && p.face.deployments != nil {
+	rotated := len(m.Rotated) > 0 // it goes back to the very versions of before
+	if p.face != nil && p.face.deployments != nil && !rotated {
 		if good, ok := p.face.deployments.LastGood(env); ok {
 			back = rollback.To(m, good)
 		}
@@ -142,6 +143,6 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 	return &bring{
 		program: &second, settings: p.road.project.Settings, project: p.road.project, whole: whole, target: gate.target, dir: p.road.dir, client: p.tools.client,
 		known: &back, commit: p.commit, way: &rollback.Way{}, recorded: recorded{},
-		flags: rollbackFlags{commonFlags: p.flags.commonFlags, probeFlags: p.flags.probeFlags, Env: env, Reason: reason, SkipSmoke: p.flags.SkipSmoke, Lock: "wait", LockTimeout: p.flags.LockTimeout},
+		flags: rollbackFlags{commonFlags: p.flags.commonFlags, probeFlags: p.flags.probeFlags, Env: env, Reason: reason, SkipSmoke: p.flags.SkipSmoke, ForceSecrets: rotated, Lock: "wait", LockTimeout: p.flags.LockTimeout},
 	}
 }

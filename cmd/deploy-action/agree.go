@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"slices"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
 	"github.com/tminus/deploy-action/runner/outlook"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -32,6 +35,29 @@ func (p *promotion) deploy(t project.Target) fleet.Deploy {
 	return fleet.Deploy{
 		Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf,
 		Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows, Why: p.whyTaken(t.Env),
+		Replaced: p.replaced(t.Env),
+	}
+}
+
+// replaced gives the values that secrets had before they were rotated, as the
+// workspace's record and GitHub's have them, by their fingerprints.
+func (p *promotion) replaced(env string) func(context.Context) []release.Replaced {
+	return func(ctx context.Context) []release.Replaced {
+		var known []release.Replaced
+		if m, err := p.folder().Read(env); err == nil {
+			known = m.Replaced
+		}
+		switch {
+		case p.face == nil || p.face.client == nil:
+		case p.face.deployments != nil:
+			known = release.Merge(known, p.face.deployments.Replaced(env, patience))
+		default:
+			// Where GitHub gives nothing, the promotion itself sees to it.
+			if all, err := deployment.Manifests(ctx, p.face.client, env); err == nil {
+				known = release.Merge(known, replacedIn(all))
+			}
+		}
+		return known
 	}
 }
 

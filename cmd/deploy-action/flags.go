@@ -29,6 +29,8 @@ type flags struct {
 	Hold        holdFlags     `cmd:"" help:"Keep every release out of an environment until the hold is lifted."`
 	ReleaseHold holdFlags     `cmd:"" help:"Let an environment have again what it was taken back from, or was held against."`
 	Doctor      doctorFlags   `cmd:"" help:"Ask the runbook's troubleshooting questions of the files, the account and the live Workers, and change nothing."`
+	Secrets     secretsFlags  `cmd:"" help:"Put up the secrets that differ from the values known here, or show how they stand."`
+	Rotate      rotateFlags   `cmd:"" help:"Give secrets new values on every Worker that shares them, as one release that is verified and taken back if it is not well."`
 	Status      statusFlags   `cmd:"" help:"Show which version serves where, since when, and from which release."`
 	Logs        logsFlags     `cmd:"" help:"Follow what Workers do while they do it, with exceptions led back to their TypeScript lines."`
 }
@@ -58,6 +60,7 @@ type promoteFlags struct {
 	commonFlags
 	accountFlags
 	probeFlags
+	valueFlags
 	Env             string        `placeholder:"NAME" help:"staging, production or all; all is the default."`
 	DryRun          bool          `help:"Print the plan and change nothing."`
 	StageOnly       bool          `help:"Deploy to staging only."`
@@ -81,6 +84,7 @@ type promoteFlags struct {
 type planFlags struct {
 	commonFlags
 	accountFlags
+	valueFlags
 	Env             string   `placeholder:"NAME" help:"staging, production or all; all is the default."`
 	SkipSecrets     bool     `help:"Plan a promotion that leaves secrets as they are on the account."`
 	SkipBuild       bool     `help:"Leave install and build command out. Workers are still bundled."`

@@ -24,7 +24,7 @@ func (p *program) secrets(loaded project.Project) secret.Store {
 	for _, s := range loaded.Settings.Secrets {
 		names = append(names, s.Name)
 	}
-	store := secret.Load(names, p.lookup)
+	store := secret.Load(names, p.value)
 	if p.face != nil {
 		for _, name := range store.Names() {
 			v, _ := store.Value(name)
@@ -47,7 +47,7 @@ func (p *program) sensitive() []string {
 			values = append(values, value)
 		}
 	}
-	return values
+	return append(values, p.file.sensitive()...)
 }
 
 // registryTokens are what package managers need to install private packages.

@@ -29,7 +29,7 @@ type planning struct {
 // planCommand is the command plan. It changes nothing.
 func (p *program) planCommand(ctx context.Context, f planFlags) (pipeline.Verdict, error) {
 	road := &promotion{program: p, flags: promoteFlags{
-		commonFlags: f.commonFlags, accountFlags: f.accountFlags, Env: f.Env, SkipSecrets: f.SkipSecrets, SkipBuild: f.SkipBuild,
+		commonFlags: f.commonFlags, accountFlags: f.accountFlags, valueFlags: f.valueFlags, Env: f.Env, SkipSecrets: f.SkipSecrets, SkipBuild: f.SkipBuild,
 		Worker: f.Worker, Bundler: f.Bundler, RemoveWorkflows: f.RemoveWorkflows,
 	}}
 	if err := road.begin(ctx); err != nil {

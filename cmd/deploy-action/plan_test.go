@@ -93,6 +93,11 @@ func (g *ground) write(file, text string) {
 // run runs the program and gives its exit code and output.
 func (g *ground) run(args ...string) (int, string) {
 	g.t.Helper()
+	return g.runIn(context.Background(), args...)
+}
+
+func (g *ground) runIn(ctx context.Context, args ...string) (int, string) {
+	g.t.Helper()
 	var out bytes.Buffer
 	var environ []string
 	for name, v := range g.env {
@@ -100,7 +105,7 @@ func (g *ground) run(args ...string) (int, string) {
 	}
 	p := program{args: append(args, "--project", g.dir), lookup: lookupIn(g.env), environ: environ, out: &out, err: &out, size: func() (int, int) { return 100, 30 }}
 	g.account.Forget()
-	code := p.main(context.Background())
+	code := p.main(ctx)
 	text := out.String()
 	g.said += text
 	for _, file := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
@@ -109,7 +114,7 @@ func (g *ground) run(args ...string) (int, string) {
 		}
 	}
 	if g.hub != nil {
-		g.said += fmt.Sprintf("\n%+v %+v\n", g.hub.Runs(""), g.hub.Comments(1))
+		g.said += fmt.Sprintf("\n%+v %+v %+v\n", g.hub.Runs(""), g.hub.Comments(1), g.hub.Deployments(""))
 	}
 	return code, text
 }

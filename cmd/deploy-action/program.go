@@ -33,6 +33,7 @@ type program struct {
 
 	common commonFlags
 	named  string // the command, as it is called on GitHub
+	file   envFile
 	redact func(string) string
 	face   *face // nil outside of GitHub Actions
 }
@@ -97,6 +98,8 @@ func (p *program) jobs(f *flags) map[string]job {
 		"hold":         {"Hold", f.Hold.commonFlags, bound(p.holdCommand, f.Hold)},
 		"release-hold": {"Hold", f.ReleaseHold.commonFlags, bound(p.releaseHoldCommand, f.ReleaseHold)},
 		"doctor":       {"Doctor", f.Doctor.commonFlags, bound(p.doctorCommand, f.Doctor)},
+		"rotate":       {"Rotate", f.Rotate.commonFlags, bound(p.rotateCommand, f.Rotate)},
+		"secrets":      {"Secrets", f.Secrets.commonFlags, bound(p.secretsCommand, f.Secrets)},
 		"status":       {"Status", f.Status.commonFlags, bound(p.statusCommand, f.Status)},
 		"logs":         {"Logs", f.Logs.commonFlags, bound(p.logsCommand, f.Logs)},
 	}

@@ -124,9 +124,8 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 			p.road.deploying = append(p.road.deploying, narrow)
 		}
 	}
-	store := p.program.secrets(p.road.project)
-	if !p.flags.SkipSecrets {
-		p.tools.secrets = store
+	if err = p.takeSecrets(); err != nil {
+		return err
 	}
 	if p.tools.probe, err = p.prober(p.flags.probeFlags); err != nil {
 		return err
@@ -157,6 +156,17 @@ func (p *promotion) begin(ctx context.Context) (err error) {
 	}
 	p.tools.client, p.tools.account, err = p.program.client(p.flags.accountFlags, p.road.deploying)
 	return err
+}
+
+// takeSecrets takes the secrets that go along, from the environment and a file.
+func (p *promotion) takeSecrets() error {
+	if err := p.readFile(p.flags.valueFlags, p.road.dir); err != nil {
+		return err
+	}
+	if store := p.program.secrets(p.road.project); !p.flags.SkipSecrets {
+		p.tools.secrets = store
+	}
+	return nil
 }
 
 // envs are the environments on the way: staging and then production, or those

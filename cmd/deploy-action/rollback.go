@@ -161,7 +161,7 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	defer heard.close()
 	s := rollback.Stage{
 		Client: b.client, Target: b.target, Scope: check.Scope(b.target), Known: b.known, To: b.flags.Release, Way: b.way,
-		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Journal: b.journal(), Manifest: b.manifest(),
+		Force: b.flags.ForceSecrets, Partial: b.flags.Partial, Prove: b.flags.DryRun, Explain: b.access, Again: b.again, Replaced: b.replaced(), Journal: b.journal(), Manifest: b.manifest(),
 	}
 	plan := retreat.Retreat{Rollback: s, Lock: b.lock(), After: retreat.Verification{
 		Target: b.whole, Settings: b.settings, Probe: prober, Patience: b.flags.HealthTimeout, SkipSmoke: when(b.flags.SkipSmoke, "--skip-smoke"), Redact: b.redact, Witness: heard.of(b.whole.Env),
@@ -170,6 +170,15 @@ func (b *bring) run(ctx context.Context) (pipeline.Verdict, error) {
 	verdict, err := b.program.run(ctx, plan, verdicts(ended), heard)
 	b.after(verdict, ended)
 	return verdict, err
+}
+
+// replaced is what the workspace's record knows of values that were rotated away.
+func (b *bring) replaced() []release.Replaced {
+	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
+	if err != nil {
+		return nil
+	}
+	return m.Replaced
 }
 
 // access says what is wrong with the token or the account.

@@ -137,7 +137,7 @@ var repeatable = regexp.MustCompile(`^(GET|HEAD|DELETE) ` +
 	`|^POST .*/scripts/[^/]+/(versions|deployments|subdomain|assets-upload-session)$` +
 	`|^POST .*/assets/upload$` +
 	`|^PUT .*/(schedules|domains|consumers/[^/]+|workflows/[^/]+|routes/[^/]+|secrets)$` +
-	`|^PATCH .*/(script-settings|secrets-bulk)$`)
+	`|^PATCH .*/(script-settings|settings|secrets-bulk|versions/latest)$`)
 
 // check tells whether a failed attempt is worth and safe to be repeated.
 func check(ctx context.Context, res *http.Response, err error) (bool, error) {

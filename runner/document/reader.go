@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
@@ -161,13 +162,20 @@ func (r *Reader) Tables(table *Node, key string) []*Node {
 // through for one that differs by one slip, to be offered.
 func (r *Reader) Unknown(n *Node, key, where string, known []string) {
 	f := finding.Warnf("unknown-key", n.Place(), "%s has a key %q that nothing reads", where, key)
-	for _, like := range known {
-		if oneSlip(strings.ToLower(key), like) {
-			f = f.Hintf("did you mean %q?", like)
-			break
-		}
+	if like, ok := Near(strings.ToLower(key), known); ok {
+		f = f.Hintf("did you mean %q?", like)
 	}
 	r.Add(f)
+}
+
+// Near finds among known words the first that differs from a given one by one letter
+// changed, added, dropped or swapped with the next: what may have been meant.
+func Near(word string, known []string) (string, bool) {
+	i := slices.IndexFunc(known, func(like string) bool { return oneSlip(word, like) })
+	if i < 0 {
+		return "", false
+	}
+	return known[i], true
 }
 
 // oneSlip tells whether two words differ by one letter changed, added, dropped

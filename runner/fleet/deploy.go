@@ -36,6 +36,12 @@ type Deploy struct {
 	// Why tells the reason for which a release was taken back, with a blank or a comma
 	// before it; nil if nobody knows.
 	Why func(release string) string
+	// Replaced gives values that secrets had before they were rotated, which may not go
+	// up again; nil if nothing is known of any.
+	Replaced func(context.Context) []release.Replaced
+	// Rekey has the release give new secrets to versions that serve; nil for a release
+	// of code.
+	Rekey *Rekey
 }
 
 // Name implements pipeline.Stage.
@@ -72,8 +78,11 @@ func (d Deploy) Tasks() []pipeline.Task {
 		switches = append(switches, sw)
 		trigger.Needs = append(trigger.Needs, sw.Title)
 	}
-	tasks = append(tasks, record)
-	return append(append(tasks, switches...), trigger)
+	tasks = append(append(tasks, record), switches...)
+	if d.Rekey != nil {
+		return tasks
+	}
+	return append(tasks, trigger)
 }
 
 func switchTitle(script string) string { return "Switch " + script }
@@ -117,6 +126,9 @@ func (d Deploy) upload(ctx context.Context, out *pipeline.Out, s project.Script)
 
 // send uploads a version with its static files.
 func (d Deploy) send(ctx context.Context, m *move) (string, error) {
+	if d.Rekey != nil {
+		return d.rekey(ctx, m)
+	}
 	made, err := d.make(ctx, m)
 	if err != nil {
 		return "", err
@@ -151,13 +163,17 @@ func (d Deploy) label(m *move) string {
 // record writes the release down before any traffic moves.
 func (d Deploy) record(ctx context.Context, out *pipeline.Out) error {
 	changed := 0
-	for _, s := range d.Target.Scripts {
+	for _, s := range d.whole().Scripts {
 		m := d.Fleet.of(s.Name)
+		if m == nil {
+			continue
+		}
 		if m.way != unchanged {
 			changed++
 		}
 		d.Draft.Place(m.placed())
 	}
+	d.Draft.Carry(d.replaced(ctx)...)
 	err := d.write(ctx)
 	if err != nil && ctx.Err() != nil {
 		return err // cancelled, which is no failure
@@ -180,7 +196,7 @@ func (d Deploy) record(ctx context.Context, out *pipeline.Out) error {
 // write hands the manifest to the journal.
 func (d Deploy) write(ctx context.Context) error {
 	var order []string
-	for _, s := range d.Target.Scripts {
+	for _, s := range d.whole().Scripts {
 		order = append(order, s.Name)
 	}
 	return d.Journal.Record(ctx, d.Draft.Manifest(order...))

@@ -45,6 +45,9 @@ type move struct {
 	before live.Script
 	want   release.Triggers
 
+	// rekeyed are the fingerprints that a rotation leaves behind, nil for other releases.
+	rekeyed *release.Fingerprints
+
 	version string // the release's version, once it is known
 	// switched: a call that has the version serve was made; whether it took effect
 	// may not be known.
@@ -140,10 +143,14 @@ func (f *Fleet) returned(script string) {
 
 // placed is a move as the manifest keeps it.
 func (m *move) placed() release.Placed {
+	secrets := m.upload.Fingerprints()
+	if m.rekeyed != nil {
+		secrets = *m.rekeyed
+	}
 	return release.Placed{
 		Worker: m.script.Worker, Script: m.script.Name, Version: m.version, Previous: m.before.Shares(), Digest: m.digest,
 		Unchanged: m.way == unchanged, OneWay: m.oneWay, Triggers: m.want, PreviousTriggers: m.before.Triggers, At: m.script.At(),
-		Secrets: m.upload.Fingerprints(),
+		Secrets: secrets,
 	}
 }
 

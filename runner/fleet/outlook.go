@@ -63,17 +63,17 @@ func (d Deploy) Outlook(ctx context.Context) (Outlook, error) {
 // look reads the account, decides how each script gets where it is wanted, in
 // deploy order, and finds what is in the way.
 func (d Deploy) look(ctx context.Context) (*live.Account, []*move, []finding.Finding, error) {
-	a, err := live.Read(ctx, d.Client, check.Scope(d.Target))
+	a, err := live.Read(ctx, d.Client, check.Scope(d.whole()))
 	if err != nil {
 		return nil, nil, nil, remedy.For(err, "Workers Scripts:Read")
 	}
 	var all []*move
 	var found []finding.Finding
 	charted := map[string]*move{}
-	for _, s := range d.Target.Scripts {
-		m, err := d.plan(a, s)
-		if err == nil {
-			err = m.chart(charted)
+	for _, s := range d.whole().Scripts {
+		m, err := d.course(a, s, charted)
+		if m == nil && err == nil {
+			continue
 		}
 		found = append(found, finding.From(err, "deploy", s.At())...)
 		if err == nil {
@@ -81,7 +81,20 @@ func (d Deploy) look(ctx context.Context) (*live.Account, []*move, []finding.Fin
 			charted[s.Name] = m
 		}
 	}
-	return a, all, append(append(found, d.inTheWay(a, all)...), d.held(all)...), nil
+	found = append(append(found, d.inTheWay(a, all)...), d.held(all)...)
+	return a, all, append(found, brought(all, d.replaced(ctx))...), nil
+}
+
+// course is what becomes of one script; nil if nothing can.
+func (d Deploy) course(a *live.Account, s project.Script, charted map[string]*move) (*move, error) {
+	if d.Rekey != nil {
+		return d.rekeyed(a, s)
+	}
+	m, err := d.plan(a, s)
+	if err == nil {
+		err = m.chart(charted)
+	}
+	return m, err
 }
 
 // plan gathers what is known of one script.

@@ -21,6 +21,8 @@ type PutBack struct {
 	Client *cloudflare.Client
 	Target project.Target
 	Fleet  *Fleet
+	// Force: the release changed secrets, so versions come back whose secrets are others.
+	Force bool
 }
 
 // Name implements pipeline.Stage.
@@ -91,7 +93,7 @@ func (p PutBack) script(ctx context.Context, out *pipeline.Out, s project.Script
 	for _, b := range before {
 		traffic = append(traffic, cloudflare.Traffic{Version: b.Version, Percent: b.Percent})
 	}
-	if _, err := p.Client.Deploy(ctx, s.Name, traffic, putBackMessage(m), false); err != nil {
+	if _, err := p.Client.Deploy(ctx, s.Name, traffic, putBackMessage(m), p.Force); err != nil {
 		return p.unknown(s, err)
 	}
 	p.Fleet.returned(s.Name)

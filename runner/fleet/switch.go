@@ -137,6 +137,9 @@ func at(err error, p finding.Position) error {
 
 // describeUpload says in a few words what is uploaded.
 func describeUpload(m *move) string {
+	if m.rekeyed != nil {
+		return "the code that serves, with new secrets"
+	}
 	text := "static files alone"
 	if b := m.upload.Bundle; b != nil {
 		text = bundle.SizeText(b.Size())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/document"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
@@ -118,8 +119,12 @@ func (t Target) Only(names ...string) (Target, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(t.Scripts, func(s Script) bool { return s.Worker == name || s.Name == name || s.Title == name })
 		if i < 0 {
-			unknown = append(unknown, finding.Errorf("unknown-worker", finding.Position{}, "there is no Worker %q in %s", name, t.Env).
-				Hintf("the Workers are %s", strings.Join(t.Workers(), ", ")))
+			f := finding.Errorf("unknown-worker", finding.Position{}, "there is no Worker %q in %s", name, t.Env).
+				Hintf("the Workers are %s", strings.Join(t.Workers(), ", "))
+			if like, ok := document.Near(name, t.Workers()); ok {
+				f.Hint = fmt.Sprintf("did you mean %q? %s", like, f.Hint)
+			}
+			unknown = append(unknown, f)
 			continue
 		}
 		keep[t.Scripts[i].Name] = true

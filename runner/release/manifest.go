@@ -27,6 +27,11 @@ type Manifest struct {
 	// Compromised are secrets that the release replaced because somebody else may know
 	// them: no later rollback may bring their old values back.
 	Compromised []string `json:"compromised,omitempty"`
+	// Rotated are secrets to which the release gave new values, sorted; it changed
+	// nothing else.
+	Rotated []string `json:"rotated,omitempty"`
+	// Replaced are values that secrets had before this release or one before it.
+	Replaced []Replaced `json:"replaced,omitempty"`
 	// Back is set when the release brings an earlier one back.
 	Back *Back `json:"back,omitempty"`
 }
@@ -193,6 +198,24 @@ func (d *Draft) Migrate(db Migrated) {
 		return
 	}
 	d.m.Databases[i] = db
+}
+
+// Rotate says which secrets the release gives new values, and whether somebody else
+// may know the old ones.
+func (d *Draft) Rotate(names []string, compromised bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.m.Rotated = slices.Sorted(slices.Values(names))
+	if compromised {
+		d.m.Compromised = d.m.Rotated
+	}
+}
+
+// Carry has the release remember values that secrets had before.
+func (d *Draft) Carry(all ...Replaced) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.m.Replaced = Merge(d.m.Replaced, all)
 }
 
 // Answer adds URLs that answer for the environment.

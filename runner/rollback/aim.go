@@ -58,6 +58,27 @@ func (r Return) stale(scripts []live.Script) bool {
 	})
 }
 
+// renewed is the way back with the newest secrets that the release to go back to had:
+// they may have been changed while it served, which made a version of the same code.
+func (r Return) renewed(scripts []live.Script) Return {
+	r.Aims = slices.Clone(r.Aims)
+	for i, a := range r.Aims {
+		at := slices.IndexFunc(scripts, func(s live.Script) bool { return s.Name == a.Script })
+		if r.To == "" || at < 0 || len(a.Serves) != 1 {
+			continue
+		}
+		for _, d := range scripts[at].History {
+			if l, ok := release.ParseLabel(d.Message()); ok && l.Release == r.To && len(d.Versions) == 1 {
+				if release.CodeOf(l.Digest) == release.CodeOf(a.Digest) && l.Digest != release.Short(a.Digest) {
+					r.Aims[i].Serves, r.Aims[i].Digest, r.Aims[i].Secrets = shares(d), l.Digest, nil
+				}
+				break
+			}
+		}
+	}
+	return r
+}
+
 // Aim finds a script's way back.
 func (r Return) Aim(script string) (Aim, bool) {
 	i := slices.IndexFunc(r.Aims, func(a Aim) bool { return a.Script == script })
@@ -69,7 +90,7 @@ func (r Return) Aim(script string) (Aim, bool) {
 
 // Undo is the way back from a release to what was there before it.
 func Undo(m release.Manifest) Return {
-	r := Return{Environment: m.Environment, From: m.Release, Migrated: m.Databases, Source: "the release's own record"}
+	r := Return{Environment: m.Environment, From: m.Release, Migrated: m.Databases, Compromised: m.Compromised, Source: "the release's own record"}
 	for _, w := range m.Workers {
 		if w.Unchanged {
 			continue

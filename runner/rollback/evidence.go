@@ -127,7 +127,7 @@ func (s Stage) against(script project.Script, p passage) []finding.Finding {
 			Hintf("name a version with --worker %s --to VERSION", script.Worker)}
 	}
 	e := s.Way.have
-	found := s.compromised(script)
+	found := s.compromised(script, p)
 	for _, share := range p.aim.Serves {
 		if e.missing[share.Version] {
 			found = append(found, finding.Errorf("gone-version", script.At(), "version %s of %s does not exist any more", share.Version, script.Name).
@@ -143,9 +143,16 @@ func (s Stage) against(script project.Script, p passage) []finding.Finding {
 
 // compromised refuses a script that would have a secret again which somebody else may
 // know. Nothing is a way past that.
-func (s Stage) compromised(script project.Script) []finding.Finding {
+func (s Stage) compromised(script project.Script, p passage) []finding.Finding {
 	var found []finding.Finding
-	for _, name := range s.Way.back.Compromised {
+	names := slices.Clone(s.Way.back.Compromised)
+	for _, r := range s.Replaced {
+		if r.Compromised && p.release < r.Release { // names of releases sort by time
+			names = append(names, r.Secret)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		if slices.Contains(script.Secrets, name) {
 			found = append(found, finding.Errorf("compromised-secret", script.At(), "%s cannot go back: %s has been replaced since, because somebody else may know its old value", script.Name, name).
 				Hintf("fix forward with the new value; --force-secrets does not bring a compromised one back"))
@@ -209,8 +216,9 @@ func (e *evidence) bound(script project.Script, version string) []finding.Findin
 func (s Stage) secrets(script project.Script, p passage, version string) []finding.Finding {
 	e := s.Way.have
 	changed := slices.Clone(p.aim.Secrets)
+	since := served(s.Way.account.Scripts[script.Name].History, version)
 	for _, v := range e.deployed[script.Name] {
-		if v.Number > e.wanted[version].Number && v.Annotations["workers/triggered_by"] == "secret" {
+		if v.Number > e.wanted[version].Number && v.Annotations["workers/triggered_by"] == "secret" && (since == nil || since[v.ID]) {
 			changed = append(changed, fmt.Sprintf("version %s", release8(v.ID)))
 		}
 	}
@@ -223,6 +231,22 @@ func (s Stage) secrets(script project.Script, p passage, version string) []findi
 		f.Severity = finding.Warning
 	}
 	return []finding.Finding{f}
+}
+
+// served are the versions that have served since a version did for the last time; nil
+// if that is longer ago than the account tells. One with other secrets that was taken
+// back, or never served, has changed nothing.
+func served(history []cloudflare.Deployment, version string) map[string]bool {
+	since := map[string]bool{}
+	for _, d := range history {
+		if slices.ContainsFunc(d.Versions, func(t cloudflare.Traffic) bool { return t.Version == version }) {
+			return since
+		}
+		for _, t := range d.Versions {
+			since[t.Version] = true
+		}
+	}
+	return nil
 }
 
 // secretsRefused reads Cloudflare's refusal to bring a version back whose secrets

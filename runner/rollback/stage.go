@@ -37,6 +37,9 @@ type Stage struct {
 	// Again records the rollback although nothing is left to put back, because the
 	// records do not say yet that it was done.
 	Again bool
+	// Replaced are values that secrets had before they were rotated, as far as a record
+	// beside the known ones tells.
+	Replaced []release.Replaced
 	// Manifest is the record of the rollback itself, without its Workers.
 	Manifest release.Manifest
 	Journal  release.Journal
@@ -147,7 +150,7 @@ func (s Stage) way(a *live.Account) (Return, error) {
 	}
 	for r := s.Known; r != nil; r = r.Else {
 		if !r.stale(scripts) {
-			return *r, nil
+			return r.renewed(scripts), nil
 		}
 	}
 	r, ok := ByLabels(s.Target.Env, scripts, s.To)

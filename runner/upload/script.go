@@ -52,11 +52,17 @@ func (s Script) Make(tag, message, files string) cloudflare.Upload {
 }
 
 // Digest is a fingerprint of code, bindings, settings, static files and secrets:
-// "sha256:" and 64 hex digits. Secrets count by keyed fingerprints only.
+// "sha256:" and 64 hex digits. Secrets count by keyed fingerprints only, and apart
+// from the rest, so that they can change by themselves.
 func (s Script) Digest() string {
-	m := s.metadata(func(name string) any {
-		return map[string]any{"type": "secret_text", "name": name, "fingerprint": s.Secrets.Fingerprint(s.Key, name)}
-	})
+	code := s
+	code.Secrets = secret.Store{}
+	return release.Mix(code.code(), s.Fingerprints().Digest())
+}
+
+// code is a fingerprint of everything but the secrets, 64 hex digits.
+func (s Script) code() string {
+	m := s.metadata(nil)
 	sum := map[string]any{"metadata": m}
 	if s.Bundle != nil {
 		sum["bundle"] = s.Bundle.Digest()
@@ -71,7 +77,7 @@ func (s Script) Digest() string {
 		raw = []byte(err.Error()) // values come from decoded files and always encode
 	}
 	digest := sha256.Sum256(raw)
-	return "sha256:" + hex.EncodeToString(digest[:])
+	return hex.EncodeToString(digest[:])
 }
 
 // metadata is the upload's metadata part without what differs between two equal

@@ -72,7 +72,7 @@ func (s *Scripts) Rebind(in Rebinding) (*Version, error) {
 	}
 	s.add(found, version, "secret")
 	if !in.Undeployed {
-		s.serve(found, in.Source, []Share{{version.ID, 100}}, nil, "secret")
+		s.serve(found, in.Source, []Share{{version.ID, 100}}, maps.Clone(in.Annotations), "secret")
 	}
 	return version, nil
 }

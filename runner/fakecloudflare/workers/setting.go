@@ -56,7 +56,8 @@ func (ws *Workers) patchSettings(c *envelope.Call) (envelope.Answer, error) {
 		return envelope.Answer{}, envelope.Invalid(`the form must have one part, "settings"`)
 	}
 	var in struct {
-		Bindings *[]upload.Binding `json:"bindings"`
+		Annotations map[string]string `json:"annotations"` // of the version that is made
+		Bindings    *[]upload.Binding `json:"bindings"`
 		upload.Settings
 	}
 	if err := envelope.DecodeStrict(parts[i].Body, &in); err != nil {
@@ -74,7 +75,7 @@ func (ws *Workers) patchSettings(c *envelope.Call) (envelope.Answer, error) {
 			}
 			change[b.Name] = &b
 		}
-		if _, err := ws.Scripts.Rebind(script.Rebinding{Script: s.Name, Source: c.Source(), Change: change, Only: true}); err != nil {
+		if _, err := ws.Scripts.Rebind(script.Rebinding{Script: s.Name, Source: c.Source(), Change: change, Only: true, Annotations: in.Annotations}); err != nil {
 			return envelope.Answer{}, err
 		}
 	}
