@@ -106,35 +106,54 @@ func (d delivery) alarm() Alarm {
 // to decode all of them would take longer than everything else.
 func read(body []byte) (delivery, error) {
 	var d delivery
-	// As text: to look for each field in a list of bytes would copy all of it.
-	all := gjson.ParseBytes(body)
-	status, made := all.Get("deployment_status"), all.Get("deployment")
-	d.Deployment.Payload = json.RawMessage(made.Get("payload").Raw)
+	var deployed, said, repository gjson.Result
+	walk(gjson.ParseBytes(body), map[string]*gjson.Result{"deployment": &deployed, "deployment_status": &said, "repository": &repository})
+	var state, words, sha, task, env, login, name, id, payload, creator gjson.Result
+	walk(said, map[string]*gjson.Result{"state": &state, "description": &words})
+	walk(deployed, map[string]*gjson.Result{"sha": &sha, "task": &task, "environment": &env, "creator": &creator, "id": &id, "payload": &payload})
+	walk(creator, map[string]*gjson.Result{"login": &login})
+	walk(repository, map[string]*gjson.Result{"full_name": &name})
+	d.Deployment.Payload = json.RawMessage(payload.Raw)
 	var errs []error
 	for _, field := range []struct {
 		name string
 		is   gjson.Result
 		into *string
 	}{
-		{"deployment_status.state", status.Get("state"), &d.Status.State},
-		{"deployment_status.description", status.Get("description"), &d.Status.Description},
-		{"deployment.sha", made.Get("sha"), &d.Deployment.SHA},
-		{"deployment.task", made.Get("task"), &d.Deployment.Task},
-		{"deployment.environment", made.Get("environment"), &d.Deployment.Environment},
-		{"deployment.creator.login", made.Get("creator.login"), &d.Deployment.Creator.Login},
-		{"repository.full_name", all.Get("repository.full_name"), &d.Repository.FullName},
+		{"deployment_status.state", state, &d.Status.State},
+		{"deployment_status.description", words, &d.Status.Description},
+		{"deployment.sha", sha, &d.Deployment.SHA},
+		{"deployment.task", task, &d.Deployment.Task},
+		{"deployment.environment", env, &d.Deployment.Environment},
+		{"deployment.creator.login", login, &d.Deployment.Creator.Login},
+		{"repository.full_name", name, &d.Repository.FullName},
 	} {
 		if field.is.Type != gjson.String && field.is.Type != gjson.Null {
 			errs = append(errs, fmt.Errorf("%s is no text", field.name))
 		}
 		*field.into = field.is.Str
 	}
-	if id := made.Get("id"); id.Exists() {
+	if id.Exists() {
 		if err := json.Unmarshal([]byte(id.Raw), &d.Deployment.ID); err != nil {
 			errs = append(errs, fmt.Errorf("deployment.id: %w", err))
 		}
 	}
 	return d, errors.Join(errs...)
+}
+
+// walk goes through an object once, however many of its fields are wanted, and ends
+// with the last of them.
+func walk(of gjson.Result, wanted map[string]*gjson.Result) {
+	if !of.IsObject() {
+		return
+	}
+	left := len(wanted)
+	of.ForEach(func(key, value gjson.Result) bool {
+		if into := wanted[key.Str]; into != nil && !into.Exists() {
+			*into, left = value, left-1
+		}
+		return left > 0
+	})
 }
 
 // judge judges what was read, from a delivery or from GitHub itself.
