@@ -25,6 +25,15 @@ func (p *promotion) narrowed(whole project.Target) project.Target {
 	return whole
 }
 
+// whole is an environment with all its Workers.
+func (p *promotion) whole(env string) project.Target {
+	i := slices.IndexFunc(p.road.all, func(t project.Target) bool { return t.Env == env })
+	if i < 0 {
+		return project.Target{}
+	}
+	return p.road.all[i]
+}
+
 // migrate and deploy are the stages of an environment that change it, without
 // what they leave behind.
 func (p *promotion) migrate(t project.Target) stage.Migrate {
@@ -33,7 +42,7 @@ func (p *promotion) migrate(t project.Target) stage.Migrate {
 
 func (p *promotion) deploy(t project.Target) fleet.Deploy {
 	return fleet.Deploy{
-		Client: p.tools.client, Target: t, FS: p.projectFS(), From: p.shelf,
+		Client: p.tools.client, Target: t, Whole: p.whole(t.Env), FS: p.projectFS(), From: p.shelf,
 		Secrets: p.tools.secrets, Key: p.token(), RemoveWorkflows: p.flags.RemoveWorkflows, Why: p.whyTaken(t.Env),
 		Replaced: p.replaced(t.Env),
 	}

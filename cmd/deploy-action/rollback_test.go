@@ -45,3 +45,24 @@ func TestAReleaseThatGitHubDoesNotKnowIsTakenBack(t *testing.T) {
 		})
 	}
 }
+
+// A release of one Worker is a state of all of them: what comes later goes back to it
+// as a whole, to the new version of the one and to what the others served then.
+func TestAReleaseOfOneWorkerIsComeBackTo(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.promoted(0)
+	y.promoted(1)
+	y.project(2)
+	if code, text := y.run(y.job(2), append([]string{"promote", "--worker", "mcp"}, y.common...)...); code != 0 || !strings.Contains(text, "partial-release") {
+		t.Fatalf("exit %d\n%s", code, text)
+	}
+	if got := y.releases(); !slices.Equal(got, []int{1, 1, 2}) {
+		t.Fatalf("releases %v serve", got)
+	}
+	y.promoted(3)
+	code, text := y.run(y.job(3), append([]string{"rollback", "--env", "production"}, y.common...)...)
+	if got := y.releases(); code != 0 || !slices.Equal(got, []int{1, 1, 2}) {
+		t.Errorf("exit %d, releases %v serve\n%s", code, got, text)
+	}
+}

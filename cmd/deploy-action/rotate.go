@@ -203,8 +203,8 @@ func (r *rotating) stage(ctx context.Context, whole, narrow project.Target, prov
 	records := p.records(ctx, p.road.dir, whole.Env)
 	s := rotation.Stage{
 		Deploy: fleet.Deploy{
-			Client: p.tools.client, Target: narrow, FS: p.road.project.FS(), Fleet: p.fleets[whole.Env], Draft: draft, Journal: p.journal(), Key: p.token(),
-			Why: p.whyTaken(whole.Env), Rekey: &fleet.Rekey{Whole: whole}, Replaced: func(context.Context) []release.Replaced { return replacedIn(records) },
+			Client: p.tools.client, Target: narrow, Whole: whole, FS: p.road.project.FS(), Fleet: p.fleets[whole.Env], Draft: draft, Journal: p.journal(), Key: p.token(),
+			Why: p.whyTaken(whole.Env), Rekey: &fleet.Rekey{}, Replaced: func(context.Context) []release.Replaced { return replacedIn(records) },
 		},
 		Values: r.values.New, Old: r.values.Old, Others: p.program.secrets(p.road.project), Records: records, Compromised: r.asked.Compromised, Prove: prove,
 	}

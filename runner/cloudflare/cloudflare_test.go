@@ -230,6 +230,40 @@ func TestADeploymentThatWasBegunIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestNoWriteIsUnderWayOnceItWasGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		call  func(context.Context, *Client) error
+		after time.Duration
+	}{
+		"crons":    {func(ctx context.Context, c *Client) error { return c.SetSchedules(ctx, "api", nil) }, time.Second},
+		"a route":  {func(ctx context.Context, c *Client) error { return c.AddRoute(ctx, "z", Route{Pattern: "a/*"}) }, time.Second},
+		"a query":  {func(ctx context.Context, c *Client) error { _, err := c.Query(ctx, "d", "DELETE FROM a"); return err }, time.Second},
+		"a reader": {func(ctx context.Context, c *Client) error { _, err := c.Scripts(ctx); return err }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(context.Background())
+				w := &wire{reply: func(r *http.Request, _ string) (int, http.Header, string, error) {
+					cancel()
+					select {
+					case <-time.After(time.Second):
+						return ok("null")
+					case <-r.Context().Done():
+						return 0, nil, "", r.Context().Err()
+					}
+				}}
+				begin := time.Now()
+				_ = tt.call(ctx, client(w)) // whether it took effect is looked for afterwards
+				if took := time.Since(begin); took != tt.after {
+					t.Errorf("given up after %s", took)
+				}
+			})
+		})
+	}
+}
+
 func TestTheFieldSuccessDecidesNotTheStatus(t *testing.T) {
 	t.Parallel()
 	w := &wire{reply: func(*http.Request, string) (int, http.Header, string, error) {

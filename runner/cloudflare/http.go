@@ -93,7 +93,15 @@ func (c *collected) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), perAttempt)
+	ctx := r.Context()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		// What was begun may take effect after somebody has looked what there is, and has
+		// put back what was changed until then.
+		var end context.CancelFunc
+		ctx, end = lingering(ctx)
+		defer end()
+	}
+	ctx, cancel := context.WithTimeout(ctx, perAttempt)
 	defer cancel()
 	res, err := c.inner.RoundTrip(r.WithContext(ctx))
 	if err != nil {

@@ -143,8 +143,16 @@ func (c *Client) Deploy(ctx context.Context, script string, traffic []Traffic, m
 // a cancelled step after some 10 s, and what was moved has to be put back before.
 const linger = 2 * time.Second
 
-// lingering is a context that ends a little later than another one.
+// late marks a context that lingers already.
+type late struct{}
+
+// lingering is a context that ends a little later than another one, but not later than
+// that if it is such a one itself.
 func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Value(late{}) != nil {
+		return ctx, func() {}
+	}
+	ctx = context.WithValue(ctx, late{}, true)
 	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		time.AfterFunc(linger, func() { cancel(context.Cause(ctx)) })

@@ -20,10 +20,13 @@ import (
 type Deploy struct {
 	Client *cloudflare.Client
 	Target project.Target
-	FS     fs.FS
-	From   *bundle.Shelf
-	Fleet  *Fleet
-	Draft  *release.Draft
+	// Whole is the environment, of which the target may be a part. The record holds all
+	// of it, so that every later release can come back to this one. Empty means the target.
+	Whole project.Target
+	FS    fs.FS
+	From  *bundle.Shelf
+	Fleet *Fleet
+	Draft *release.Draft
 	// Journal keeps the manifest before any traffic moves.
 	Journal release.Journal
 	// Secrets go up with the versions of the scripts that they are for.
@@ -98,7 +101,7 @@ func (d Deploy) read(ctx context.Context, out *pipeline.Out) error {
 		out.Note(f)
 	}
 	d.Fleet.take(a, all)
-	out.Endf("%s", tally(all))
+	out.Endf("%s", tally(d.part(all)))
 	return nil
 }
 

@@ -50,7 +50,7 @@ func (d Deploy) Outlook(ctx context.Context) (Outlook, error) {
 		return Outlook{}, err
 	}
 	o := Outlook{Account: a, Changes: a.Changes(wants(all)), Findings: found}
-	for _, m := range all {
+	for _, m := range d.part(all) {
 		_, differs := m.settings()
 		o.Moves = append(o.Moves, Move{
 			Script: m.script, Before: m.before, Upload: m.upload, Digest: m.digest, Want: m.want,
@@ -81,14 +81,14 @@ func (d Deploy) look(ctx context.Context) (*live.Account, []*move, []finding.Fin
 			charted[s.Name] = m
 		}
 	}
-	found = append(append(found, d.inTheWay(a, all)...), d.held(all)...)
+	found = append(append(found, d.inTheWay(a, all)...), d.held(d.part(all))...)
 	return a, all, append(found, brought(all, d.replaced(ctx))...), nil
 }
 
 // course is what becomes of one script; nil if nothing can.
 func (d Deploy) course(a *live.Account, s project.Script, charted map[string]*move) (*move, error) {
-	if d.Rekey != nil {
-		return d.rekeyed(a, s)
+	if _, ours := d.Target.Script(s.Name); !ours || d.Rekey != nil {
+		return d.stays(a, s)
 	}
 	m, err := d.plan(a, s)
 	if err == nil {

@@ -14,9 +14,6 @@ import (
 // Rekey is a release that changes nothing but secrets: each of its scripts gets a
 // version of the code that serves. Triggers and settings stay.
 type Rekey struct {
-	// Whole is the environment, of which the release's target is a part: the record
-	// holds all of it, so that every later release can come back to this one.
-	Whole project.Target
 	// Prints are the fingerprints of a script's secrets once the release serves, by
 	// script. One that is not among them keeps its secrets.
 	Prints map[string]release.Fingerprints
@@ -29,14 +26,22 @@ const nobody = "sha256:00000000000000000000000000000000"
 
 // whole is everything that the record of the release holds.
 func (d Deploy) whole() project.Target {
-	if d.Rekey != nil {
-		return d.Rekey.Whole
+	if len(d.Whole.Scripts) > 0 {
+		return d.Whole
 	}
 	return d.Target
 }
 
-// rekeyed is what becomes of a script whose code stays; nil if it is not there.
-func (d Deploy) rekeyed(a *live.Account, s project.Script) (*move, error) {
+// part are the moves of the release's own scripts. A rotation is judged as a whole.
+func (d Deploy) part(all []*move) []*move {
+	if d.Rekey != nil {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(m *move) bool { _, ours := d.Target.Script(m.script.Name); return !ours })
+}
+
+// stays is what becomes of a script whose code stays; nil if it is not there.
+func (d Deploy) stays(a *live.Account, s project.Script) (*move, error) {
 	m := &move{script: s, before: a.Scripts[s.Name], way: unchanged}
 	m.want, m.rekeyed = m.before.Triggers, &release.Fingerprints{}
 	if !m.before.Exists || len(m.before.Serving.Versions) == 0 {
@@ -48,6 +53,9 @@ func (d Deploy) rekeyed(a *live.Account, s project.Script) (*move, error) {
 	m.digest = nobody
 	if label, ours := m.before.Label(); ours {
 		m.digest = label.Digest
+	}
+	if d.Rekey == nil {
+		return m, nil
 	}
 	if prints, ok := d.Rekey.Prints[s.Name]; ok {
 		m.way, m.version = versioned, ""

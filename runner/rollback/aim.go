@@ -102,7 +102,8 @@ func Undo(m release.Manifest) Return {
 }
 
 // To is the way back from a release to one that was good. Where the good one was
-// serving right before, it comes back with the shares that it had.
+// serving right before, it comes back with the shares that it had. A script that the
+// good one left alone comes back to what served right before.
 func To(from, good release.Manifest) Return {
 	r := Undo(from)
 	r.To, r.Source = good.Release, "the records of both releases"
@@ -111,6 +112,11 @@ func To(from, good release.Manifest) Return {
 		g, ok := good.Placed(w.Script)
 		a := Aim{Script: w.Script, Leaves: w.Version, OneWay: w.OneWay, At: w.At, Digest: g.Digest}
 		switch {
+		case !ok && w.Unchanged:
+			continue
+		case !ok && len(w.Previous) > 0:
+			// The good release was of some Workers only, and this one stayed on what it served.
+			a.Serves = w.Previous
 		case !ok:
 			a.OneWay = first(w.OneWay, "release "+good.Release+" did not have it")
 		case g.Version == "":

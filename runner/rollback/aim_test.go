@@ -59,6 +59,8 @@ func TestToIsTheWayToAGoodRelease(t *testing.T) {
 		{"unchanged in the last release, but not since the good one", release.Placed{Script: "a", Version: "v2", Unchanged: true, Previous: alone("v2")}, good, alone("v1"), "good", ""},
 		{"the good one was put as a whole and its version never written down", release.Placed{Script: "a", Version: "v3", Previous: alone("v2"), PreviousTriggers: crons("before")}, release.Placed{Script: "a"}, alone("v2"), "before", ""},
 		{"there is no way back from it", release.Placed{Script: "a", Version: "v3", Previous: alone("v1"), OneWay: "a class migration"}, good, alone("v1"), "", "a class migration"},
+		{"the good one was of other Workers only", release.Placed{Script: "a", Version: "v3", Previous: alone("v2"), PreviousTriggers: crons("before")}, release.Placed{Script: "other"}, alone("v2"), "before", ""},
+		{"the good one was of other Workers only, and it stayed since", release.Placed{Script: "a", Version: "v2", Unchanged: true, Previous: alone("v2")}, release.Placed{Script: "other"}, nil, "", ""},
 		{"the good one did not have it", release.Placed{Script: "a", Version: "v3"}, release.Placed{Script: "other"}, []release.Share{}, "", "release r1 did not have it"},
 	}
 	for _, tt := range tests {
