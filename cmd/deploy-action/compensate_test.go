@@ -59,6 +59,9 @@ func TestACompensationIsWrittenAppliedToStagingAndThenToProduction(t *testing.T)
 	if code != 0 || !strings.Contains(text, "migrations/0003_rollback_second.sql would be:\n\n-- Reverse migration 0002: ") || g.migrations() != "0001_first.sql 0002_second.sql" {
 		t.Fatalf("exit %d\n%s", code, text)
 	}
+	if !strings.Contains(text, "what was put into column name of table first and table second since goes with it") {
+		t.Errorf("it is not said what goes\n%s", text)
+	}
 	g.tidy()
 	code, text = g.run("compensate", "--migration", "0002_second.sql")
 	want := "-- Reverse migration 0002: drops column name of table first, drops table second (0002_second.sql)\n\nPRAGMA defer_foreign_keys = true;\n\nALTER TABLE \"first\" DROP COLUMN \"name\";\n\nDROP TABLE \"second\";\n"

@@ -99,7 +99,7 @@ func (s Stage) derive(ctx context.Context, out *pipeline.Out) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range r.Lost {
+	for _, f := range append(r.Lost, s.goes(r.What)...) {
 		out.Note(f)
 	}
 	open, err := r.Prove(ctx, path.Base(s.Path()), s.Path())
@@ -116,6 +116,21 @@ func (s Stage) derive(ctx context.Context, out *pipeline.Out) error {
 	*s.Into = *r
 	out.Endf("%s", strings.Join(r.What, ", "))
 	return nil
+}
+
+// goes says what is dropped together with what people have put into it since.
+func (s Stage) goes(what []string) []finding.Finding {
+	var dropped []string
+	for _, w := range what {
+		if name, ok := strings.CutPrefix(w, "drops "); ok && (strings.HasPrefix(name, "table ") || strings.HasPrefix(name, "column ")) {
+			dropped = append(dropped, name)
+		}
+	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	return []finding.Finding{finding.Warnf("goes-with-it", finding.Position{File: s.Files[s.Index].File, Line: 1}, "what was put into %s since goes with it", strings.Join(dropped, " and ")).
+		Hintf("copy what must be kept before it is applied; migrate shows a Time Travel bookmark first")}
 }
 
 func (s Stage) prove(ctx context.Context, out *pipeline.Out) error {

@@ -114,7 +114,7 @@ func (s Stage) compare(ctx context.Context, out *pipeline.Out, script project.Sc
 	err := group.Wait()
 	if cloudflare.IsMissing(err) || err == nil && (len(deployments) == 0 || len(versions) == 0) {
 		return finding.Errorf("no-worker", script.At(), "%s is not deployed, so there is nothing to rotate on it", script.Name).
-			Hintf("its secrets go up with the first promote, which takes them from the same environment")
+			Hintf("its secrets go up with the first promote, from the same environment or --env-file")
 	}
 	if err != nil {
 		return remedy.For(err, "Workers Scripts:Read")

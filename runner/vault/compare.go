@@ -144,7 +144,7 @@ func (s Secrets) compare(ctx context.Context, out *pipeline.Out, script project.
 	}
 	if !have.exists {
 		out.Note(finding.Warnf("no-worker", script.At(), "%s does not exist yet, and no secret makes a Worker", script.Name).
-			Hintf("its secrets go up with the first promote, which takes them from the same environment"))
+			Hintf("its secrets go up with the first promote, from the same environment or --env-file"))
 		out.Endf("does not exist yet")
 		return nil
 	}
