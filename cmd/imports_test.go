@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"runner/schema":       {"cloudflare", "finding"},
 	"runner/rehearsal":    {"schema", "finding"},
 	"runner/reversal":     {"rehearsal", "schema", "finding"},
-	"runner/compensation": {"pipeline", "project", "rehearsal", "remedy", "reversal", "schema", "stage", "finding"},
+	"runner/compensation": {"pipeline", "project", "document", "rehearsal", "remedy", "reversal", "schema", "stage", "finding"},
 	"runner/live":         {"cloudflare", "release", "finding"},
 	"runner/remedy":       {"cloudflare", "live", "finding"},
 	"runner/upload":       {"release", "project", "wrangler", "bundle", "secret", "cloudflare", "finding"},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/document"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
@@ -76,41 +77,16 @@ func means(m rehearsal.Migration, meant string) bool {
 	return slices.Contains([]string{m.File, m.Name, path.Base(m.Name), strings.TrimSuffix(m.Name, ".sql")}, meant)
 }
 
-// near names the file that is likest to what was meant, and else the newest ones.
+// near names the file that was meant, if one differs by a slip, and else the newest ones.
 func near(known []string, meant string) string {
-	best, least := "", len(path.Base(meant))/2+1
 	for _, file := range known {
 		name := strings.TrimSuffix(path.Base(file), ".sql")
-		for _, form := range []string{path.Base(file), name, strings.TrimLeft(strings.TrimPrefix(name, reversal.Number(name)), "_-")} {
-			if d := distance(form, path.Base(meant)); d < least {
-				best, least = file, d
-			}
+		forms := []string{path.Base(file), name, strings.TrimLeft(strings.TrimPrefix(name, reversal.Number(name)), "_-")}
+		if _, ok := document.Near(path.Base(meant), forms); ok {
+			return "did you mean " + path.Base(file) + "?"
 		}
-	}
-	if best != "" {
-		return "did you mean " + path.Base(best) + "?"
 	}
 	return "the newest are " + strings.Join(known[max(0, len(known)-5):], ", ")
-}
-
-// distance is how many characters differ, as Levenshtein counts them.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // Existing is the file that takes the migration back already, if there is one that

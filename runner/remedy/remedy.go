@@ -45,6 +45,17 @@ var remedies = []struct {
 	{100402, "object-class", "", "the declared exports do not fit what the account has"},
 }
 
+// Explained is For, but what is wrong with the token or the account as a whole comes
+// first: why is asked about a denied call, if it is given, and gives nil if nothing is.
+func Explained(ctx context.Context, why func(context.Context) error, err error, permission string) error {
+	if why != nil && cloudflare.IsDenied(err) && ctx.Err() == nil {
+		if found := why(ctx); found != nil {
+			return For(found, "Account Settings:Read")
+		}
+	}
+	return For(err, permission)
+}
+
 // For turns an error of the account into a finding that says what to do. An
 // error that is one already, or that only says that the run was cancelled, stays
 // as it is. The permission is what a denied call would have needed.

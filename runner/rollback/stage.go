@@ -113,7 +113,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		have.versions(reading, group, s.meant(*s.Known))
 	}
 	if err := group.Wait(); err != nil {
-		return s.explained(ctx, err)
+		return remedy.Explained(ctx, s.Explain, err, "Workers Scripts:Read")
 	}
 	r, err := s.way(a)
 	if err != nil {
@@ -130,16 +130,6 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 	s.Way.begin(a, have, r)
 	s.judge(out, r)
 	return nil
-}
-
-// explained is why the account could not be read.
-func (s Stage) explained(ctx context.Context, err error) error {
-	if s.Explain != nil && cloudflare.IsDenied(err) {
-		if why := s.Explain(ctx); why != nil {
-			return why
-		}
-	}
-	return remedy.For(err, "Workers Scripts:Read")
 }
 
 // way finds the way back: a known one that is not out of date, or by labels.

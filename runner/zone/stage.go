@@ -106,7 +106,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 	}
 	all, err := s.options.Client.Zones(ctx)
 	if err != nil {
-		return s.explain(ctx, err, "Zone:Read")
+		return remedy.Explained(ctx, s.options.Explain, err, "Zone:Read")
 	}
 	if err := s.options.wrongZone(wanted, all); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return s.explain(ctx, err, "DNS:Edit")
+		return remedy.Explained(ctx, s.options.Explain, err, "DNS:Edit")
 	}
 	var have []string
 	for id, name := range s.run.names {
@@ -141,15 +141,6 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 	slices.Sort(have)
 	out.Endf("%s", strings.Join(have, ", "))
 	return nil
-}
-
-func (s Stage) explain(ctx context.Context, err error, permission string) error {
-	if s.options.Explain != nil && cloudflare.IsDenied(err) && ctx.Err() == nil {
-		if why := s.options.Explain(ctx); why != nil {
-			return remedy.For(why, "Account Settings:Read")
-		}
-	}
-	return remedy.For(err, permission)
 }
 
 // decide finds out what one host needs.
