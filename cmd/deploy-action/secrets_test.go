@@ -100,7 +100,7 @@ func TestTwentyFourSecretsAreFourWritesAndThenNone(t *testing.T) {
 	}
 	began := time.Now()
 	code, text = g.run("secrets", "--env", "all")
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if g.wantCode(0, code, text); len(g.writes()) != 4 {

@@ -24,8 +24,14 @@ type Tail struct {
 }
 
 // NewTail makes a tail of a script. Each filter is an object with one condition; an
-// event has to meet all of them. A script has ten tails at most.
+// event has to meet all of them. A script has ten tails at most. If the context ends
+// while the tail is made, it is waited for a little, or nobody could delete it.
 func (c *Client) NewTail(ctx context.Context, script string, filters []map[string]any) (Tail, error) {
+	if err := ctx.Err(); err != nil {
+		return Tail{}, wrap(err, "make a tail of %s", script)
+	}
+	ctx, end := lingering(ctx)
+	defer end()
 	var p workers.ScriptTailNewParams
 	c.in(&p.AccountID.Value)
 	if filters == nil {

@@ -68,11 +68,11 @@ func TestAWitnessWaitsForLittle(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		a.throws("late", "/", "me")
 	}()
-	if found := w.Thrown(t.Context(), "w", "/"); len(found) != 1 || time.Since(begin) > time.Second {
+	if found := w.Thrown(t.Context(), "w", "/"); len(found) != 1 {
 		t.Errorf("found %v after %s", found, time.Since(begin))
 	}
 	begin = time.Now()
-	if found := w.Thrown(t.Context(), "w", "/quiet"); len(found) != 0 || time.Since(begin) > 3*time.Second {
+	if found := w.Thrown(t.Context(), "w", "/quiet"); len(found) != 0 || time.Since(begin) > 20*time.Second {
 		t.Errorf("found %v after %s", found, time.Since(begin))
 	}
 }
@@ -80,13 +80,13 @@ func TestAWitnessWaitsForLittle(t *testing.T) {
 func TestASlowAccountHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, fakecloudflare.Options{})
-	a.SetLatency(3 * time.Second)
+	a.SetLatency(30 * time.Second)
 	w := a.witness()
 	begin := time.Now()
 	for range 5 { // the questions of a smoke test
 		w.Listen(t.Context(), "w", true)
 	}
-	if took := time.Since(begin); took > 1500*time.Millisecond {
+	if took := time.Since(begin); took > 4*time.Second {
 		t.Errorf("listening took %s", took)
 	}
 	a.SetLatency(0)

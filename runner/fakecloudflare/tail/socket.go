@@ -13,13 +13,16 @@ const biggest = 64 << 10
 
 // socket is one client's connection.
 type socket struct {
-	conn net.Conn
 	mu   sync.Mutex // one frame at a time
+	conn net.Conn   // nil if it could not be opened
 }
 
 func (s *socket) write(frame ws.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conn == nil {
+		return
+	}
 	_ = ws.WriteFrame(s.conn, frame) // a client that is gone is found out by reading
 }
 
@@ -51,5 +54,9 @@ func (s *socket) read() {
 // end says goodbye with 1000, after which a client does not come back.
 func (s *socket) end() {
 	s.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
-	_ = s.conn.Close() // the goodbye is sent
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.Close() // the goodbye is sent
+	}
 }

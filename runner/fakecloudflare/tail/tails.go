@@ -181,28 +181,37 @@ func (ts *Tails) connect(c *envelope.Call) (envelope.Answer, error) {
 	}
 	return envelope.Answer{Status: http.StatusSwitchingProtocols, Write: func(w http.ResponseWriter) {
 		upgrader := ws.HTTPUpgrader{Protocol: func(name string) bool { return name == "trace-v1" }}
-		conn, _, _, err := upgrader.Upgrade(c.Request, w)
-		if err != nil {
-			return // the upgrader has answered
-		}
-		ts.listen(c.Param("secret"), conn)
+		ts.listen(c.Param("secret"), func() (net.Conn, error) {
+			conn, _, _, err := upgrader.Upgrade(c.Request, w)
+			return conn, err // of which the client was told
+		})
 	}}, nil
 }
 
-func (ts *Tails) listen(secret string, conn net.Conn) {
-	s := &socket{conn: conn}
+// listen gives a tail a socket. It belongs to the tail before its client is told that it
+// is open, so nothing that happens from then on is missed.
+func (ts *Tails) listen(secret string, open func() (net.Conn, error)) {
+	s := &socket{}
+	s.mu.Lock() // who writes waits until it is open
 	ts.mu.Lock()
 	i := slices.IndexFunc(ts.all, func(t *tail) bool { return t.secret == secret })
-	if i < 0 {
-		ts.mu.Unlock()
+	var t *tail
+	if i >= 0 {
+		t = ts.all[i]
+		t.sockets = append(t.sockets, s)
+	}
+	ts.mu.Unlock()
+	var err error
+	s.conn, err = open()
+	s.mu.Unlock()
+	if t == nil { // deleted since it was asked for
 		s.end()
 		return
 	}
-	t := ts.all[i]
-	t.sockets = append(t.sockets, s)
-	ts.mu.Unlock()
 	go func() {
-		s.read()
+		if err == nil {
+			s.read()
+		}
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
 		t.sockets = slices.DeleteFunc(t.sockets, func(other *socket) bool { return other == s })
