@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +23,14 @@ type Proof struct {
 	Refused *Refusal
 	// Inhabited are statements that fail if their table has a row.
 	Inhabited []*Refusal
+}
+
+// String says on what migrations were proven that none refuses.
+func (p Proof) String() string {
+	if p.Tables == 0 {
+		return "proven on an empty schema"
+	}
+	return fmt.Sprintf("proven on a copy of the schema: %d tables, %d of them with a row", p.Tables, p.Rows)
 }
 
 // longest is how long a proof may take. A statement may never end; D1 stops one after

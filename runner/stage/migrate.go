@@ -61,7 +61,8 @@ type Standing struct {
 
 // Look finds a database on the account and compares its ledger with the files, as
 // every migration begins. It changes nothing. A database that no folder of
-// migrations is named for is not asked.
+// migrations is named for is not asked. Of one that the account does not have, which
+// is an error, every file is pending.
 func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error) {
 	if d.Dir == "" {
 		return Standing{ID: d.ID}, nil
@@ -69,6 +70,9 @@ func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error)
 	id, err := m.find(ctx, d)
 	if err != nil {
 		return Standing{}, err
+	}
+	if id == "" {
+		return Standing{Pending: d.Files}, missing(d)
 	}
 	applied, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.Read(ctx)
 	if err != nil {
@@ -86,6 +90,9 @@ func (m Migrate) History(ctx context.Context, d project.Database) ([]schema.Entr
 	id, err := m.find(ctx, d)
 	if err != nil {
 		return nil, err
+	}
+	if id == "" {
+		return nil, missing(d)
 	}
 	all, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.History(ctx)
 	return all, remedy.For(err, "D1:Edit")
@@ -116,15 +123,14 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 		out.Endf("up to date, %d applied", len(applied))
 		return nil
 	}
-	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
-	files, err := m.read(d, pending)
+	files, err := m.Read(d, pending)
 	if err != nil {
 		return err
 	}
 	if err := m.untested(ctx, d, files); err != nil {
 		return err
 	}
-	if err := m.rehearse(ctx, out, ledger, d, files); err != nil {
+	if err := m.rehearse(ctx, out, d, id, files); err != nil {
 		return err
 	}
 	if done.Bookmark, err = m.Client.Bookmark(ctx, id); err != nil {
@@ -134,6 +140,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
 		Hintf("to go back to it, and lose what was written since: %s", m.restore(d, id, done.Bookmark)))
 	out.Sayf("bookmark %s", done.Bookmark)
+	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
 	if len(applied) == 0 {
 		if err := ledger.Create(ctx); err != nil {
 			return remedy.For(err, "D1:Edit")
@@ -169,8 +176,9 @@ func (m Migrate) failed(err error, d project.Database, file, sql string, applied
 	return f.Hintf("correct the file; nothing of it was applied, the %d before it were", applied)
 }
 
-// find gives the id of a database. The name on the account must be the one of
-// the configuration: only the id would count, and it may be another's.
+// find gives the id of a database, empty when the account has none. The name on the
+// account must be the one of the configuration: only the id would count, and it may
+// be another's.
 func (m Migrate) find(ctx context.Context, d project.Database) (string, error) {
 	all, err := m.Client.Databases(ctx)
 	if err != nil {
@@ -185,7 +193,11 @@ func (m Migrate) find(ctx context.Context, d project.Database) (string, error) {
 			return there.ID, nil
 		}
 	}
-	return "", finding.Errorf("missing-store", d.At, "the account has no D1 database %s", d.Name).
+	return "", nil
+}
+
+func missing(d project.Database) error {
+	return finding.Errorf("missing-store", d.At, "the account has no D1 database %s", d.Name).
 		Hintf("correct the name and id, or create it with deploy-action provision")
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/tminus/deploy-action/runner/schema"
 )
 
-// read are the pending migrations of a database with their text.
-func (m Migrate) read(d project.Database, pending []string) ([]rehearsal.Migration, error) {
+// Read are pending migrations of a database with their text.
+func (m Migrate) Read(d project.Database, pending []string) ([]rehearsal.Migration, error) {
 	all := make([]rehearsal.Migration, len(pending))
 	for i, file := range pending {
 		sql, err := fs.ReadFile(m.FS, file)
@@ -27,43 +27,73 @@ func (m Migrate) read(d project.Database, pending []string) ([]rehearsal.Migrati
 	return all, nil
 }
 
-// rehearse proves pending migrations on a copy of the database's schema. An error
-// means that nothing must be applied.
-func (m Migrate) rehearse(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, pending []rehearsal.Migration) error {
-	objects, err := ledger.Structure(ctx)
-	if err != nil {
-		return remedy.For(err, "D1:Edit")
+// Rehearsal is what came of pending migrations on a copy of their database's schema.
+type Rehearsal struct {
+	// Doubts are what only the data decides. Without a copy, which is no fault of a
+	// migration, they say why there is none.
+	Doubts []finding.Finding
+	// Refused is the statement that would be refused, nil if none would.
+	Refused *rehearsal.Refusal
+	// Error says so as a finding, nil if none would.
+	Error error
+	// Proven says on what all were proven; empty if they were not.
+	Proven string
+}
+
+// Rehearse proves pending migrations on a copy of the schema that the account has,
+// and changes nothing. A database without an id is not there yet, and has an empty
+// one. The error is of the account, not of a migration.
+func (m Migrate) Rehearse(ctx context.Context, d project.Database, id string, pending []rehearsal.Migration) (Rehearsal, error) {
+	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
+	var objects []schema.Object
+	if id != "" {
+		var err error
+		if objects, err = ledger.Structure(ctx); err != nil {
+			return Rehearsal{}, remedy.For(err, "D1:Edit")
+		}
 	}
 	proof, err := rehearsal.Prove(ctx, objects, pending)
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return Rehearsal{}, context.Cause(ctx)
 	}
 	if err != nil {
-		out.Note(finding.Warnf("no-rehearsal", d.At, "the migrations of %s were not tried before: %s", d.Name, err).
-			Hintf("D1 itself refuses what it cannot do, one file at a time and wholly"))
-		return nil
-	}
-	for _, f := range proof.Doubts {
-		out.Note(f)
+		return Rehearsal{Doubts: []finding.Finding{finding.Warnf("no-rehearsal", d.At, "the migrations of %s were not tried before: %s", d.Name, err).
+			Hintf("D1 itself refuses what it cannot do, one file at a time and wholly")}}, nil
 	}
 	for _, r := range proof.Inhabited {
 		refuses, err := m.inhabited(ctx, ledger, objects, r.Table)
 		if err != nil {
-			return err
+			return Rehearsal{}, err
 		}
 		if refuses {
-			return refused(r, d, "has rows: "+r.Reason).Hintf("give the column a default, or rebuild the table; nothing was applied")
+			r.Reason = "has rows: " + r.Reason
+			return refused(proof, r, d, "give the column a default, or rebuild the table; nothing was applied"), nil
 		}
 	}
 	if r := proof.Refused; r != nil {
-		return refused(r, d, r.Reason).Hintf("correct the file; it was tried on a copy of the schema, and nothing was applied")
+		return refused(proof, r, d, "correct the file; it was tried on a copy of the schema, and nothing was applied"), nil
 	}
-	out.Sayf("proven on a copy of the schema: %d tables, %d of them with a row", proof.Tables, proof.Rows)
-	return nil
+	return Rehearsal{Doubts: proof.Doubts, Proven: proof.String()}, nil
 }
 
-func refused(r *rehearsal.Refusal, d project.Database, why string) finding.Finding {
-	return finding.Errorf("migration", r.At, "%s would be refused by %s: %s", r.Migration.Name, d.Name, why)
+func refused(proof rehearsal.Proof, r *rehearsal.Refusal, d project.Database, hint string) Rehearsal {
+	return Rehearsal{Doubts: proof.Doubts, Refused: r, Error: finding.Errorf("migration", r.At, "%s would be refused by %s: %s", r.Migration.Name, d.Name, r.Reason).Hintf("%s", hint)}
+}
+
+// rehearse proves pending migrations and tells what came of it. An error means that
+// nothing must be applied.
+func (m Migrate) rehearse(ctx context.Context, out *pipeline.Out, d project.Database, id string, pending []rehearsal.Migration) error {
+	tried, err := m.Rehearse(ctx, d, id, pending)
+	if err != nil {
+		return err
+	}
+	for _, f := range tried.Doubts {
+		out.Note(f)
+	}
+	if tried.Proven != "" {
+		out.Sayf("%s", tried.Proven)
+	}
+	return tried.Error
 }
 
 // inhabited tells whether a table of the account has a row. One that is not there
