@@ -48,7 +48,7 @@ var rooms = map[string][]string{
 	"runner/tail":         {"cloudflare", "origin", "secret", "finding"},
 	"runner/drift":        {"project", "wrangler", "preview", "live", "secret", "cloudflare"},
 	"runner/doctor":       {"fleet", "upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
-	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/outlook":      {"drift", "fleet", "stage", "rehearsal", "preview", "pipeline", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},
 	"checks/actions":     {},

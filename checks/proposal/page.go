@@ -90,16 +90,27 @@ func environment(e preview.Environment) string {
 		fmt.Fprintf(&b, "\nUnchanged: %s.\n", strings.Join(same, ", "))
 	}
 	for _, d := range e.Databases {
-		if len(d.Pending) == 0 {
-			continue
-		}
-		var names []string
-		for _, m := range d.Pending {
-			names = append(names, markdown.Code(m.Name))
-		}
-		fmt.Fprintf(&b, "\nDatabase %s: %s would be applied.\n", markdown.Code(d.Name), strings.Join(names, ", "))
+		b.WriteString(database(d))
 	}
 	return b.String() + "\n"
+}
+
+// database is the sentence about a database for which something is pending.
+func database(d preview.Database) string {
+	var names []string
+	for _, m := range d.Pending {
+		names = append(names, markdown.Code(m.Name))
+	}
+	pending, name, proof := strings.Join(names, ", "), markdown.Code(d.Name), markdown.Escape(d.Proof())
+	switch r, refuses := d.Refuses(); {
+	case refuses:
+		return fmt.Sprintf("\n❌ Database %s would refuse %s at %s: %s. Pending: %s.\n", name, markdown.Code(r.Name), markdown.Code(r.At.String()), markdown.Escape(r.Refused), pending)
+	case d.Unread:
+		return fmt.Sprintf("\nDatabase %s: %s.\n", name, proof)
+	case len(names) > 0:
+		return fmt.Sprintf("\nDatabase %s: %s would be applied, %s.\n", name, pending, proof)
+	}
+	return ""
 }
 
 func ops(lists ...[]preview.Difference) []preview.Op {

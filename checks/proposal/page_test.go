@@ -19,7 +19,7 @@ func plan() preview.Plan {
 			{Worker: "cron", Way: preview.Unchanged},
 			{Worker: "mcp", Way: preview.New, To: "sha256:5555555566666666", Bindings: []preview.Difference{{Op: preview.Add, Name: "A"}, {Op: preview.Add, Name: "B"}}},
 		},
-		Databases: []preview.Database{{Name: "registry", Pending: []preview.Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: "CREATE TABLE x (id INTEGER);\n-- ``` </details>\n"}}}},
+		Databases: []preview.Database{{Name: "registry", Proven: "proven on an empty schema", Pending: []preview.Migration{{Name: "0002_x.sql", File: "m/0002_x.sql", SQL: "CREATE TABLE x (id INTEGER);\n-- ``` </details>\n"}}}},
 	}}}
 }
 
@@ -41,7 +41,7 @@ func TestAPageSaysWhatWouldChange(t *testing.T) {
 	holds(t, p.Summary(),
 		"| 🟡 | `api` | changed, sha256:11111111 → sha256:33333333 | ±2 | +1 −1 |",
 		"| 🟢 | `mcp` | new, sha256:55555555 | +2 |  |",
-		"Unchanged: `cron`.", "Database `registry`: `0002_x.sql` would be applied.", "```\nstaging=sha256:00\n```")
+		"Unchanged: `cron`.", "Database `registry`: `0002_x.sql` would be applied, proven on an empty schema.", "```\nstaging=sha256:00\n```")
 	holds(t, p.Text(),
 		"- ± var `MODE`: one → two", "- ± var `API_KEY`: its value is not shown", "- + route `api.tminus.ink/*`: taken from billing", "- − route `old.tminus.ink/*`",
 		"<details><summary>0002_x.sql on registry</summary>\n\n````sql\nCREATE TABLE x (id INTEGER);\n-- ``` </details>\n````\n\n</details>",
@@ -50,6 +50,18 @@ func TestAPageSaysWhatWouldChange(t *testing.T) {
 	if p.Failed() {
 		t.Error("a warning fails the plan")
 	}
+}
+
+func TestAMigrationThatWouldBeRefusedIsSaidOfItsDatabase(t *testing.T) {
+	t.Parallel()
+	p := plan()
+	d := &p.Environments[0].Databases[0]
+	d.Proven = ""
+	holds(t, Page{Plan: p}.Summary(), "\nDatabase `registry`: `0002_x.sql` would be applied, not proven.\n")
+	d.Pending[0].Refused, d.Pending[0].At = "no such table: *t*", finding.Position{File: "m/x.sql", Line: 3, Column: 2}
+	holds(t, Page{Plan: p}.Summary(), "\n❌ Database `registry` would refuse `0002_x.sql` at `m/x.sql:3:2`: no such table: \\*t\\*. Pending: `0002_x.sql`.\n")
+	d.Pending, d.Unread = nil, true
+	holds(t, Page{Plan: p}.Summary(), "\nDatabase `registry`: which migrations are pending is not known.\n")
 }
 
 func TestATitleSaysErrorsFirst(t *testing.T) {

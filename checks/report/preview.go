@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 )
 
@@ -22,8 +23,8 @@ func (s Style) op(o preview.Op) string {
 var ways = map[preview.Way]preview.Op{preview.New: preview.Add, preview.Changed: preview.Change, preview.Whole: preview.Change, preview.Unchanged: preview.Change}
 
 // WritePreview writes what a promotion would change: by environment, what would
-// change of each Worker, the migrations with their SQL, how much it is, and the
-// digest of it all.
+// change of each Worker, the migrations with their SQL and whether they are proven,
+// how much it is, and the digest of it all.
 func WritePreview(w io.Writer, s Style, p preview.Plan) {
 	for _, e := range p.Environments {
 		fmt.Fprintf(w, "\n%s  %s\n", s.paint(bold, e.Name), s.paint(dim, e.Count().String()))
@@ -77,6 +78,22 @@ func (s Style) database(w io.Writer, d preview.Database) {
 			fmt.Fprintf(w, "      %s %s\n", s.paint(dim, "│"), printable(line))
 		}
 	}
+	s.proof(w, d)
+}
+
+// proof is the line below the migrations of a database: whether they are proven.
+func (s Style) proof(w io.Writer, d preview.Database) {
+	proof := d.Proof()
+	if proof == "" {
+		return
+	}
+	verdict := pipeline.Pending
+	if _, refuses := d.Refuses(); refuses {
+		verdict = pipeline.Failed
+	} else if d.Proven != "" {
+		verdict = pipeline.Passed
+	}
+	fmt.Fprintf(w, "  %s %s: %s\n", s.mark(verdict), d.Name, printable(proof))
 }
 
 // printable is a line of a file without what a terminal would obey.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/preview"
 )
 
@@ -33,6 +34,7 @@ staging  2 of 3 Workers change, 1 migration, 1 route
       │ CREATE TABLE x (
       │   id INTEGER);
 ` + strings.Repeat("      │ -- more\n", sqlLines-2) + `      … 2 lines more in m/0002_x.sql
+  · registry: not proven
 
 2 of 3 Workers change, 1 migration, 1 route. Nothing was changed.
 To promote this and nothing else: --plan staging=sha256:00
@@ -44,5 +46,25 @@ To promote this and nothing else: --plan staging=sha256:00
 	WritePreview(&out, Style{Color: true}, p)
 	if !strings.Contains(out.String(), "\x1b[33m~\x1b[0m api") || !strings.Contains(out.String(), "\x1b[31m-\x1b[0m route") {
 		t.Errorf("no colours: %q", out.String())
+	}
+}
+
+func TestWhetherMigrationsAreProvenStandsBelowThem(t *testing.T) {
+	t.Parallel()
+	pending := []preview.Migration{{Name: "0001_x.sql", SQL: "A;"}}
+	refused := []preview.Migration{{Name: "0001_x.sql", SQL: "A;", Refused: "near \"A\": \x1bno", At: finding.Position{File: "m/0001_x.sql", Line: 1, Column: 1}}}
+	for want, d := range map[string]preview.Database{
+		"\nstaging  Nothing changes, 0 Workers\n\n":                                   {},
+		"      │ A;\n  ✓ db: proven on an empty schema\n\n":                           {Pending: pending, Proven: "proven on an empty schema"},
+		"      │ A;\n  · db: not proven\n\n":                                          {Pending: pending},
+		"  · db: which migrations are pending is not known\n\n":                       {Unread: true},
+		"  ✗ db: 0001_x.sql would be refused at m/0001_x.sql:1:1: near \"A\": no\n\n": {Pending: refused},
+	} {
+		d.Name = "db"
+		var out bytes.Buffer
+		WritePreview(&out, Style{}, preview.Plan{Environments: []preview.Environment{{Name: "staging", Databases: []preview.Database{d}}}})
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in %q", want, out.String())
+		}
 	}
 }

@@ -80,7 +80,7 @@ func TestAPlanOnAPullRequest(t *testing.T) {
 		t.Fatalf("check runs %+v", runs)
 	}
 	first := g.output("plan-digest")
-	for _, part := range []string{"### staging", "### production", "| 🟢 | `api` | new, sha256:", "Database `registry-staging`: `0001_first.sql` would be applied.", first} {
+	for _, part := range []string{"### staging", "### production", "| 🟢 | `api` | new, sha256:", "Database `registry-staging`: `0001_first.sql` would be applied, proven on an empty schema.", first} {
 		if !strings.Contains(runs[0].Summary, part) {
 			t.Errorf("%q is not in the check run's summary\n%s", part, runs[0].Summary)
 		}

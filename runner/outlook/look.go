@@ -2,12 +2,11 @@ package outlook
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io/fs"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
 	"github.com/tminus/deploy-action/runner/preview"
@@ -29,15 +28,18 @@ func (l Look) Env() string { return l.Deploy.Target.Env }
 // sight is what one look saw.
 type sight struct {
 	fleet.Outlook
-	databases []preview.Database
-	found     []finding.Finding
+	databases []database
 }
 
 // Seen is what a plan of the environment rests upon. What is in the way is an error.
 func (l Look) Seen(ctx context.Context) (preview.Seen, error) {
 	s, err := l.look(ctx)
-	if err == nil && finding.Closes(s.found) {
-		err = finding.Join(s.found)
+	found := s.Findings
+	for _, d := range s.databases {
+		found = append(found, d.found...)
+	}
+	if err == nil && finding.Closes(found) {
+		err = finding.Join(found)
 	}
 	if err != nil {
 		return preview.Seen{}, err
@@ -51,8 +53,8 @@ func (l Look) Make(ctx context.Context) (preview.Environment, error) {
 	if err != nil {
 		return preview.Environment{}, err
 	}
-	e := preview.Environment{Name: l.Env(), Databases: s.databases, Findings: s.found, Seen: s.seen(l.Env())}
-	versions, err := l.versions(ctx, s)
+	e := preview.Environment{Name: l.Env(), Databases: []preview.Database{}, Findings: s.Findings, Seen: s.seen(l.Env())}
+	versions, found, err := l.closer(ctx, s)
 	if err != nil {
 		return preview.Environment{}, err
 	}
@@ -63,63 +65,49 @@ func (l Look) Make(ctx context.Context) (preview.Environment, error) {
 		}
 		e.Workers = append(e.Workers, w)
 	}
-	lost, err := l.records(ctx, s)
-	if err != nil {
-		return preview.Environment{}, err
+	for _, d := range s.databases {
+		e.Databases = append(e.Databases, d.Database)
+		e.Findings = append(e.Findings, d.told()...)
+		if d.Unread {
+			e.Seen = preview.Seen{} // a digest would speak for what was not seen
+		}
 	}
-	e.Findings = append(e.Findings, lost...)
+	e.Findings = append(e.Findings, found...)
 	finding.Sort(e.Findings)
 	return e, nil
 }
 
 // look asks for scripts and databases side by side.
 func (l Look) look(ctx context.Context) (sight, error) {
-	var s sight
-	found := make([][]finding.Finding, len(l.Migrate.Databases))
-	s.databases = make([]preview.Database, len(l.Migrate.Databases))
+	s := sight{databases: make([]database, len(l.Migrate.Databases))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { s.Outlook, err = l.Deploy.Outlook(ctx); return err })
-	for i := range l.Migrate.Databases {
+	for i, d := range l.Migrate.Databases {
 		group.Go(func() (err error) {
-			s.databases[i], found[i], err = l.database(ctx, i)
+			s.databases[i], err = l.database(ctx, d)
 			return err
 		})
 	}
 	err := group.Wait()
-	s.found = s.Findings
-	for _, one := range found {
-		s.found = append(s.found, one...)
-	}
 	return s, err
 }
 
-// database compares one database. What the account says no to is a finding.
-func (l Look) database(ctx context.Context, i int) (preview.Database, []finding.Finding, error) {
-	d := l.Migrate.Databases[i]
-	shown := preview.Database{Name: d.Name, ID: d.ID, At: d.At, Pending: []preview.Migration{}}
-	now, err := l.Migrate.Look(ctx, d)
-	if err != nil {
-		if found := finding.From(err, "", d.At); found[0].Rule != "" {
-			return shown, found, nil
-		}
-		return shown, nil, err
+// closer asks, side by side, for what only a reader wants to know, and proves the
+// pending migrations.
+func (l Look) closer(ctx context.Context, s sight) (versions map[string]cloudflare.Version, found []finding.Finding, err error) {
+	var lost []finding.Finding
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) { versions, err = l.versions(ctx, s); return err })
+	group.Go(func() (err error) { lost, err = l.records(ctx, s); return err })
+	tried := make([][]finding.Finding, len(s.databases))
+	for i := range s.databases {
+		group.Go(func() (err error) {
+			tried[i], err = l.rehearse(ctx, &s.databases[i])
+			return err
+		})
 	}
-	var found []finding.Finding
-	for _, name := range now.Unknown {
-		f := stage.UnknownMigration(d, name)
-		f.At = d.At
-		found = append(found, f)
-	}
-	shown.ID, shown.Applied = now.ID, len(now.Applied)
-	for _, file := range now.Pending {
-		sql, err := fs.ReadFile(l.Migrate.FS, file)
-		if err != nil {
-			return shown, nil, err
-		}
-		sum := sha256.Sum256(sql)
-		shown.Pending = append(shown.Pending, preview.Migration{Name: d.Ledger(file), File: file, SQL: string(sql), Digest: "sha256:" + hex.EncodeToString(sum[:])})
-	}
-	return shown, found, nil
+	err = group.Wait()
+	return versions, append(slices.Concat(tried...), lost...), err
 }
 
 // seen are the parts of what was seen that a promotion depends on.

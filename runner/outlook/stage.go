@@ -26,7 +26,8 @@ type Previews struct {
 }
 
 // Plan joins the previews of some environments, in the given order. Those that
-// could not be made are left out.
+// could not be made are left out, and those that were not wholly seen have no part
+// in the digest.
 func (p *Previews) Plan(envs ...string) preview.Plan {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,7 +36,9 @@ func (p *Previews) Plan(envs ...string) preview.Plan {
 	for _, env := range envs {
 		if e, ok := p.all[env]; ok {
 			plan.Environments = append(plan.Environments, e)
-			digests = append(digests, e.Seen.Digest())
+			if e.Seen.Environment != "" {
+				digests = append(digests, e.Seen.Digest())
+			}
 		}
 	}
 	plan.Digest = preview.Join(digests)

@@ -108,3 +108,28 @@ func (w Worker) Code() string {
 const shown = 8
 
 func short(digest string) string { return digest[:min(len(digest), len("sha256:")+shown)] }
+
+// Proof says in words what is known of the pending migrations: on what they were
+// proven, or which one would be refused and where. Nothing if none is pending.
+func (d Database) Proof() string {
+	if r, ok := d.Refuses(); ok {
+		return fmt.Sprintf("%s would be refused at %s: %s", r.Name, r.At, r.Refused)
+	}
+	switch {
+	case d.Unread:
+		return "which migrations are pending is not known"
+	case len(d.Pending) == 0 || d.Proven != "":
+		return d.Proven
+	}
+	return "not proven"
+}
+
+// Refuses is the pending migration that the database would refuse, if it would one.
+func (d Database) Refuses() (Migration, bool) {
+	for _, m := range d.Pending {
+		if m.Refused != "" {
+			return m, true
+		}
+	}
+	return Migration{}, false
+}

@@ -122,6 +122,10 @@ type Database struct {
 	At      finding.Position `json:"at,omitzero"`
 	Applied int              `json:"applied"` // how many are applied already
 	Pending []Migration      `json:"pending"`
+	// Proven says on what all pending migrations were proven, empty if they were not.
+	Proven string `json:"proven,omitempty"`
+	// Unread: what is pending is not known, for the token may not read the ledger.
+	Unread bool `json:"unread,omitempty"`
 }
 
 // Migration is one that would be applied.
@@ -130,4 +134,8 @@ type Migration struct {
 	File   string `json:"file"`
 	SQL    string `json:"sql"`
 	Digest string `json:"digest"` // of the file
+	// Refused is why the database would refuse it, empty if it is not known to; At is
+	// the statement.
+	Refused string           `json:"refused,omitempty"`
+	At      finding.Position `json:"at,omitzero"`
 }

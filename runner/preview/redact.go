@@ -31,7 +31,7 @@ func (e Environment) redacted(redact func(string) string) Environment {
 	for i, d := range e.Databases {
 		d.Pending = slices.Clone(d.Pending)
 		for j := range d.Pending {
-			d.Pending[j].SQL = redact(d.Pending[j].SQL)
+			d.Pending[j].SQL, d.Pending[j].Refused = redact(d.Pending[j].SQL), redact(d.Pending[j].Refused)
 		}
 		e.Databases[i] = d
 	}
