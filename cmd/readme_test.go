@@ -101,7 +101,7 @@ func TestCIRunsTheReadmesCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"go run ./cmd/sandbox", "go test ./..."} {
+	for _, command := range []string{"go run ./cmd/sandbox", "go test -timeout 25m ./..."} {
 		if !strings.Contains(readme(t), "\n    "+command+"\n") || !strings.Contains(string(ci), "\n"+command+"\n") {
 			t.Errorf("%q is not in both the README and .ci/run", command)
 		}
