@@ -147,7 +147,33 @@ func parse(args []string, lookup func(string) (string, bool), out io.Writer) (*f
 	if err != nil {
 		return nil, "", fmt.Errorf("%w; deploy-action --help shows what there is", err)
 	}
-	return &f, strings.Fields(c.Command())[0], nil
+	command := strings.Fields(c.Command())[0]
+	if err := foreign(k, c, command, lookup); err != nil {
+		return nil, "", err
+	}
+	return &f, command, nil
+}
+
+// foreign refuses inputs that the command does not have: somebody who asks for a dry
+// run, or for one Worker, must not get something else. GitHub itself hands the action
+// every input that it has. Which account is meant may be said of every command, and
+// what is false asks for nothing.
+func foreign(k *kong.Kong, c *kong.Context, command string, lookup func(string) (string, bool)) error {
+	taken := map[string]bool{InputName("account-id"): true}
+	for _, flag := range c.Flags() {
+		taken[InputName(flag.Name)] = true
+	}
+	for _, other := range k.Model.Children {
+		for _, flag := range other.Flags {
+			input := InputName(flag.Name)
+			given, _ := lookup(input)
+			if given = strings.TrimSpace(given); taken[input] || given == "" || given == "false" {
+				continue
+			}
+			return fmt.Errorf("the command %s does not have the input %s; leave it out, or ask for another command; deploy-action %s --help shows what it takes", command, flag.Name, command)
+		}
+	}
+	return nil
 }
 
 // inputs reads flags from an action's inputs. An input that is not set arrives as

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -95,6 +96,26 @@ func TestInputsKeepTheirHyphensAndListsTheirItems(t *testing.T) {
 	f, _, err = parse([]string{"--skip-smoke=false"}, lookupIn(map[string]string{"INPUT_SKIP-SMOKE": "true"}), &bytes.Buffer{})
 	if err != nil || f.Promote.SkipSmoke {
 		t.Errorf("a flag does not win over an input: %+v %v", f.Promote, err)
+	}
+}
+
+// Somebody who asks for a dry run must not get a wet one.
+func TestAnInputThatTheCommandDoesNotHaveIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, one := range []struct{ command, input, given, want string }{
+		{"hold", "dry-run", "true", "the command hold does not have the input dry-run"},
+		{"migrate", "worker", "api", "the command migrate does not have the input worker"},
+		{"rollback", "stages", " build..smoke-staging\n", "the command rollback does not have the input stages"},
+		{"", "compromised", "true", "the command promote does not have the input compromised"},
+		{"hold", "dry-run", "false", ""},
+		{"migrate", "worker", "  ", ""},
+		{"validate", "account-id", "a", ""},
+		{"secrets", "worker", "api", ""},
+	} {
+		_, _, err := parse(nil, lookupIn(map[string]string{"INPUT_COMMAND": one.command, InputName(one.input): one.given}), &bytes.Buffer{})
+		if text := fmt.Sprint(err); (err != nil) != (one.want != "") || !strings.Contains(text, one.want) && err != nil {
+			t.Errorf("%s with %s %q: %v", one.command, one.input, one.given, err)
+		}
 	}
 }
 
