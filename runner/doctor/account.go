@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tminus/deploy-action/runner/check"
@@ -48,7 +47,7 @@ func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
 	}
 	a, all := d.seen.live, d.patients()
 	here := len(slices.DeleteFunc(slices.Clone(all), func(s patient) bool { return !a.Scripts[s.Name].Exists }))
-	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, many(len(all), "Worker"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
+	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, finding.Many(len(all), "Worker"), len(a.Known), finding.Many(len(a.Zones), "zone"), finding.Many(len(a.Queues), "queue"))
 	if here > 0 || len(all) == 0 {
 		return nil
 	}
@@ -87,7 +86,7 @@ func (d *Doctor) permissions(_ context.Context, out *pipeline.Out) error {
 		}
 		out.Note(f.Hintf("give the token the permission %q; what it is for is not known until then", p))
 	}
-	out.Endf("%s lacking", many(lacking, "permission"))
+	out.Endf("%s lacking", finding.Many(lacking, "permission"))
 	if lacking == 0 {
 		out.Endf("all")
 	}
@@ -127,15 +126,4 @@ func (d *Doctor) waived(out *pipeline.Out, all []finding.Finding) {
 	for _, f := range all {
 		out.Note(d.Project.Settings.Waived(f))
 	}
-}
-
-// join makes one text of an error's lines.
-func join(err error) string {
-	if err == nil {
-		return ""
-	}
-	if f, ok := errors.AsType[finding.Finding](err); ok {
-		return f.Message
-	}
-	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -57,7 +57,7 @@ func (d *Doctor) judge(s patient) verdict {
 		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
 		v.found = append(v.found, check.Undeclared(s.Script, b, d.bound(s)...)...)
 		v.found = append(v.found, d.flags(s, o, b)...)
-		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), many(len(b.Exports), "export"), many(len(b.Builtins), "builtin"), many(len(b.Reads), "name"))
+		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), finding.Many(len(b.Exports), "export"), finding.Many(len(b.Builtins), "builtin"), finding.Many(len(b.Reads), "name"))
 		return v
 	})
 }

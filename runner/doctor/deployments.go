@@ -105,7 +105,7 @@ func (d *Doctor) deployments() []pipeline.Task {
 			for _, v := range shares {
 				words = append(words, fmt.Sprintf("%s %g%%", release.Brief(v.Version), v.Percent))
 			}
-			out.Note(finding.Warnf("split-traffic", s.At(), "%s is served by several versions: %s, deployed by %s at %s", s.Name, strings.Join(words, ", "), author(now.Serving), at(now.Serving.CreatedOn.Time)).
+			out.Note(finding.Warnf("split-traffic", s.At(), "%s is served by several versions: %s, deployed by %s at %s", s.Name, strings.Join(words, ", "), author(now.Serving), finding.When(now.Serving.CreatedOn.Time)).
 				Hintf("end the gradual deployment with npx wrangler versions deploy, or with %s", s.promote()))
 		case !ours:
 			out.Note(finding.Warnf("foreign-deployment", s.At(), "%s", s.Name+" is served by something else than a release: "+d.served(s)+d.expected(s)).

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -189,17 +188,3 @@ func (d *Doctor) now() time.Time {
 	}
 	return d.Now()
 }
-
-// many counts things.
-func many(n int, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "s"):
-		return fmt.Sprintf("%d %ses", n, thing)
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// at writes a time for people.
-func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

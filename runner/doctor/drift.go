@@ -28,7 +28,7 @@ func (d *Doctor) drift() []pipeline.Task {
 			out.Endf("%d differences; %s", len(all), d.served(s))
 		}
 		if err := d.seen.why("version " + s.Name); err != nil {
-			d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+			d.unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		}
 		return nil
 	}))

@@ -82,7 +82,7 @@ func (d *Doctor) served(s patient) string {
 	if len(now.Serving.Versions) == 0 {
 		return "nothing serves it"
 	}
-	return fmt.Sprintf("version %s serves since %s, deployed by %s%s", release.Brief(serving(now)), at(now.Serving.CreatedOn.Time), author(now.Serving), of(now))
+	return fmt.Sprintf("version %s serves since %s, deployed by %s%s", release.Brief(serving(now)), finding.When(now.Serving.CreatedOn.Time), author(now.Serving), of(now))
 }
 
 // expected says what the last recorded release put, if something else serves.

@@ -99,7 +99,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 		return err
 	}
 	if answer.err != nil && strings.Contains(answer.err.Error(), "certificate") {
-		return finding.Errorf("certificate", r.At, "%s has no certificate that can be trusted: %s", host, join(answer.err)).
+		return finding.Errorf("certificate", r.At, "%s has no certificate that can be trusted: %s", host, finding.Quote(answer.err)).
 			Hintf("the universal certificate covers names one level below the zone: order one for %s under SSL/TLS, Edge Certificates, and see that the record is proxied", host)
 	}
 	return nil
@@ -180,13 +180,13 @@ func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudfla
 		around := failed == nil && d.Names.Around != nil && d.Names.Around(host)
 		switch {
 		case known && around:
-			return "not known to the resolver", finding.Warnf("dns-propagation", finding.Position{}, "%s has its record (%s), and %s answers for it, but the resolver of this machine does not know it yet: %s", host, describe(record), probe.Anycast, join(err)).
+			return "not known to the resolver", finding.Warnf("dns-propagation", finding.Position{}, "%s has its record (%s), and %s answers for it, but the resolver of this machine does not know it yet: %s", host, describe(record), probe.Anycast, finding.Quote(err)).
 				Hintf("wait up to 5 minutes; until then give --resolve %s:443:%s", host, probe.Anycast)
 		case around:
 			return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "the resolver does not know %s, although %s answers for it", host, probe.Anycast).
 				Hintf("see that there is a record with deploy-action dns --env %s --dry-run", env)
 		}
-		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, join(cmp.Or(failed, err))).
+		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, finding.Quote(cmp.Or(failed, err))).
 			Hintf("see whether this machine reaches the internet, and whether the zone's name servers are Cloudflare's")
 	}
 	words := "at " + addresses(found)

@@ -50,7 +50,7 @@ func (d *Doctor) objects() []pipeline.Task {
 		}
 		slices.Sort(words)
 		if d.seen.live.Known[s.Name] {
-			out.Endf("%s, %s", many(classes, "class"), strings.Join(words, "; "))
+			out.Endf("%s, %s", finding.Many(classes, "class"), strings.Join(words, "; "))
 		}
 		return nil
 	})
@@ -76,7 +76,7 @@ func (d *Doctor) object(out *pipeline.Out, s patient, b wrangler.Binding) string
 			out.Note(f.Hintf("correct the name, or deploy that Worker first"))
 		}
 	case d.seen.why("objects") != nil:
-		d.unknown(out, place, "the account does not list its objects: %s", join(d.seen.why("objects")))
+		d.unknown(out, place, "the account does not list its objects: %s", finding.Quote(d.seen.why("objects")))
 	case !slices.ContainsFunc(d.seen.objects, func(o cloudflare.Objects) bool { return o.Script == host && o.Class == class }):
 		f := finding.Errorf("object-class", b.At, "binding %s of %s names class %s, which %s does not have on the account", b.Name.V, s.Name, class, host)
 		if ours {
@@ -124,7 +124,7 @@ func (d *Doctor) since(s patient, host string) string {
 	case len(theirs.History) == 0:
 		return "of " + host
 	case len(own.History) == 0:
-		return fmt.Sprintf("of %s, deployed %s", host, at(theirs.Serving.CreatedOn.Time))
+		return fmt.Sprintf("of %s, deployed %s", host, finding.When(theirs.Serving.CreatedOn.Time))
 	}
 	first, later := theirs.History[len(theirs.History)-1].CreatedOn.Time, own.History[len(own.History)-1].CreatedOn.Time
 	order := "before"

@@ -30,7 +30,7 @@ func (d *Doctor) queues() []pipeline.Task {
 
 func (d *Doctor) queue(out *pipeline.Out, s patient, c wrangler.Consumer) error {
 	if err := d.seen.why(queuesRead); err != nil {
-		d.unknown(out, c.At, "the account does not list its queues: %s", join(err))
+		d.unknown(out, c.At, "the account does not list its queues: %s", finding.Quote(err))
 		return nil
 	}
 	q, ok := d.named(c.Queue.V)
@@ -83,13 +83,13 @@ func (d *Doctor) consumer(out *pipeline.Out, s patient, c wrangler.Consumer, q c
 func (d *Doctor) waiting(out *pipeline.Out, s patient, c wrangler.Consumer, q cloudflare.Queue) string {
 	b, ok := d.seen.backlogs[q.Name]
 	if !ok {
-		out.Note(finding.Notef(notKnown, c.At, "not known: the account does not tell what waits in %s: %s", q.Name, join(d.seen.why("backlog"))).
+		out.Note(finding.Notef(notKnown, c.At, "not known: the account does not tell what waits in %s: %s", q.Name, finding.Quote(d.seen.why("backlog"))).
 			Hintf("queue metrics may need another plan, or a token with Queues:Read"))
 		return "what waits is not known"
 	}
 	words := count(b)
 	if age := d.now().Sub(b.Since()); b.Count > 0 && !b.Since().IsZero() && age > stale {
-		out.Note(finding.Warnf("backlog", c.At, "%s waiting in queue %s, the oldest for %s", many(int(b.Count), "message"), q.Name, age.Round(time.Minute)).
+		out.Note(finding.Warnf("backlog", c.At, "%s waiting in queue %s, the oldest for %s", finding.Many(int(b.Count), "message"), q.Name, age.Round(time.Minute)).
 			Hintf("see what the consumer does with %s", s.logs()))
 	}
 	return words
@@ -100,7 +100,7 @@ func count(b cloudflare.Backlog) string {
 	if b.Count == 0 || b.Since().IsZero() {
 		return fmt.Sprintf("%d waiting", b.Count)
 	}
-	return fmt.Sprintf("%d waiting, the oldest since %s", b.Count, at(b.Since()))
+	return fmt.Sprintf("%d waiting, the oldest since %s", b.Count, finding.When(b.Since()))
 }
 
 // letters says what lies in the dead letter queue.
@@ -121,7 +121,7 @@ func (d *Doctor) letters(out *pipeline.Out, s patient, c wrangler.Consumer) stri
 	case b.Count == 0:
 		return "no dead letters"
 	}
-	out.Note(finding.Warnf("dead-letters", name.At, "%s in %s that %s could not handle, the oldest since %s", many(int(b.Count), "dead letter"), name.V, s.Name, at(b.Since())).
+	out.Note(finding.Warnf("dead-letters", name.At, "%s in %s that %s could not handle, the oldest since %s", finding.Many(int(b.Count), "dead letter"), name.V, s.Name, finding.When(b.Since())).
 		Hintf("see why with %s; they are kept until somebody consumes %s, or its retention is over", s.logs(), name.V))
 	return fmt.Sprintf("%d dead letters", b.Count)
 }

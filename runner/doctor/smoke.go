@@ -34,7 +34,7 @@ func isD1(b wrangler.Binding) bool { return b.Type == "d1" }
 
 func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) error {
 	if err := d.seen.why(databases); err != nil {
-		d.unknown(out, db.At, "the account does not list its databases: %s", join(err))
+		d.unknown(out, db.At, "the account does not list its databases: %s", finding.Quote(err))
 		return nil
 	}
 	there, ok := d.database(db)
@@ -49,7 +49,7 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 		out.Endf("no folder of migrations is named for it")
 		return nil
 	case d.seen.why("ledger "+there.ID) != nil:
-		d.unknown(out, db.At, "its ledger cannot be read: %s", join(d.seen.why("ledger "+there.ID)))
+		d.unknown(out, db.At, "its ledger cannot be read: %s", finding.Quote(d.seen.why("ledger "+there.ID)))
 		return nil
 	}
 	applied := d.seen.ledgers[there.ID]
@@ -65,7 +65,7 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 	if len(applied) == 0 {
 		return finding.Errorf("pending-migration", db.At, "no migration was ever applied to %s, so that its tables are missing", db.Name).Hintf("%s", hint)
 	}
-	out.Note(finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%s of %s not applied, the first is %s", many(len(pending), "migration"), db.Name, db.Ledger(pending[0])).
+	out.Note(finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%s of %s not applied, the first is %s", finding.Many(len(pending), "migration"), db.Name, db.Ledger(pending[0])).
 		Hintf("%s", hint).See(db.At))
 	return nil
 }
@@ -83,7 +83,7 @@ func wantedSecrets(s patient) []string {
 // secrets asks the live version for the names of its secrets.
 func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s patient) error {
 	if err := d.seen.why("version " + s.Name); err != nil {
-		d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+		d.unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
 	}
 	has := d.bound(s)
@@ -104,7 +104,7 @@ func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s patient) error 
 // databases asks whether the live bindings are to the configured databases.
 func (d *Doctor) databases(_ context.Context, out *pipeline.Out, s patient) error {
 	if err := d.seen.why("version " + s.Name); err != nil {
-		d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+		d.unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
 	}
 	for _, b := range slices.DeleteFunc(slices.Clone(s.Section.Bindings), func(b wrangler.Binding) bool { return !isD1(b) }) {

@@ -160,7 +160,7 @@ func servedBy(m fleet.Move) string {
 	}
 	text := "now " + release.Brief(shares[0].Version) + " serves"
 	if t := m.Before.Serving.CreatedOn; !t.IsZero() {
-		text += " since " + t.UTC().Format("2006-01-02 15:04:05Z")
+		text += " since " + finding.When(t.Time)
 	}
 	if label, ok := m.Before.Label(); ok {
 		text += ", of release " + label.Release
