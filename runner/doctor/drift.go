@@ -7,7 +7,6 @@ import (
 
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
-	"github.com/tminus/deploy-action/runner/fleet"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
@@ -97,7 +96,7 @@ func (d *Doctor) changed(s patient) []finding.Finding {
 	for _, one := range drift.Runtime(s.Script, d.seen.versions[s.Name]) {
 		say(s.Section.Keys[one.Name].At, fmt.Sprintf("%s is %q, not %q, in the live version", one.Name, one.From, one.To))
 	}
-	if _, names := fleet.Settings(s.Script, d.seen.live.Scripts[s.Name].Listed); len(names) > 0 {
+	if _, names := drift.Settings(s.Script, d.seen.live.Scripts[s.Name].Listed); len(names) > 0 {
 		say(s.At(), fmt.Sprintf("%s differ from the configuration, as settings", strings.Join(names, ", ")))
 	}
 	return all
@@ -113,13 +112,13 @@ func bracketed(text string) string {
 // triggers compares what makes a script run, but for workers.dev, a topic of its own,
 // and consumers that are not registered, which the queues tell.
 func (d *Doctor) triggers(out *pipeline.Out, s patient) []finding.Finding {
-	want, all := fleet.Wanted(d.seen.live, s.Script)
+	want, all := drift.Wanted(d.seen.live, s.Script)
 	if d.seen.why(zoneRead) != nil || d.seen.why(routesRead) != nil || d.seen.why(queuesRead) != nil {
 		d.unknown(out, s.At(), "the account does not list routes or queues")
 		return nil
 	}
 	for _, c := range d.seen.live.Changes(map[string]release.Triggers{s.Name: want}) {
-		f := finding.Finding{Rule: "drift", Severity: finding.Warning, At: fleet.Place(s.Script, c)}
+		f := finding.Finding{Rule: "drift", Severity: finding.Warning, At: drift.Place(s.Script, c)}
 		f = f.Hintf("%s has the configuration win", s.promote())
 		switch {
 		case c.Kind == live.KindWorkersDev || c.Kind == live.KindConsumer && c.Op == live.Add:
