@@ -10,7 +10,6 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/schema"
-	"github.com/tminus/deploy-action/runner/stage"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -55,7 +54,7 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 	applied := d.seen.ledgers[there.ID]
 	pending := schema.Pending(db.Files, applied, db.Ledger)
 	for _, name := range schema.Unknown(db.Files, applied, db.Ledger) {
-		out.Note(stage.UnknownMigration(db, name))
+		out.Note(db.Orphan(name))
 	}
 	out.Endf("%d applied, %d pending", len(applied), len(pending))
 	if len(pending) == 0 {

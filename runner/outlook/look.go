@@ -106,7 +106,7 @@ func (l Look) database(ctx context.Context, i int) (preview.Database, []finding.
 	}
 	var found []finding.Finding
 	for _, name := range now.Unknown {
-		f := stage.UnknownMigration(d, name)
+		f := d.Orphan(name)
 		f.At = d.At
 		found = append(found, f)
 	}
