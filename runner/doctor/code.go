@@ -55,7 +55,7 @@ func (d *Doctor) judge(s patient) verdict {
 			return verdict{finding.From(err, "bundle", s.Section.Module.Main.At), "it cannot be read"}
 		}
 		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
-		v.found = append(v.found, check.Undeclared(s.Script, b, d.bound(s)...)...)
+		v.found = append(v.found, check.Undeclared(s.Script, b, drift.Secrets(d.seen.versions[s.Name])...)...)
 		v.found = append(v.found, d.flags(s, o, b)...)
 		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), finding.Many(len(b.Exports), "export"), finding.Many(len(b.Builtins), "builtin"), finding.Many(len(b.Reads), "name"))
 		return v
@@ -67,17 +67,6 @@ func flagWords(flags []string) string {
 		return "no compatibility flags"
 	}
 	return strings.Join(flags, ", ")
-}
-
-// bound are the secrets that the live version has.
-func (d *Doctor) bound(s patient) []string {
-	var names []string
-	for _, b := range d.seen.versions[s.Name].Resources.Bindings {
-		if name, _ := b["name"].(string); drift.IsSecret(b) {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // flags finds a live version without the flags that the code needs, although the

@@ -85,7 +85,7 @@ func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s patient) error 
 		d.unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
 	}
-	has := d.bound(s)
+	has := drift.Secrets(d.seen.versions[s.Name])
 	var missing []string
 	for _, name := range wantedSecrets(s) {
 		if !slices.Contains(has, name) {

@@ -113,19 +113,14 @@ func list(names []string) string {
 // secrets says what becomes of each secret, by the bindings of the live version.
 func secrets(m fleet.Move, v cloudflare.Version) preview.Secrets {
 	s := preview.Secrets{Given: m.Upload.Known()}
-	bound := map[string]bool{}
-	for _, b := range v.Resources.Bindings {
-		if name, _ := b["name"].(string); drift.IsSecret(b) {
-			bound[name] = true
-		}
-	}
-	for name := range bound {
+	bound := drift.Secrets(v)
+	for _, name := range bound {
 		if !slices.Contains(s.Given, name) {
 			s.Kept = append(s.Kept, name)
 		}
 	}
 	for _, name := range m.Script.Secrets {
-		if !bound[name] && !slices.Contains(s.Given, name) {
+		if !slices.Contains(bound, name) && !slices.Contains(s.Given, name) {
 			s.Missing = append(s.Missing, name)
 		}
 	}
