@@ -47,7 +47,8 @@ var rooms = map[string][]string{
 	"runner/origin":       {"finding"},
 	"runner/tail":         {"cloudflare", "origin", "secret", "finding"},
 	"runner/drift":        {"project", "wrangler", "preview", "live", "secret", "cloudflare", "release", "finding"},
-	"runner/doctor":       {"upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/sight":        {"pipeline", "project", "wrangler", "schema", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/doctor":       {"sight", "upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},

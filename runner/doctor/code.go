@@ -9,9 +9,11 @@ import (
 
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -27,8 +29,8 @@ type verdict struct {
 // code asks for what makes a Worker answer error 1101: node builtins without the flag,
 // exports that the runtime refuses, bindings that nobody declares.
 func (d *Doctor) code() []pipeline.Task {
-	has := func(s patient) bool { return s.Section.Module.Main.Written() }
-	return d.each("Can the runtime run the code of", has, func(_ context.Context, out *pipeline.Out, s patient) error {
+	has := func(s sight.Patient) bool { return s.Section.Module.Main.Written() }
+	return d.each("Can the runtime run the code of", has, func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
 		v := d.judge(s)
 		d.waived(out, v.found)
 		out.Endf("%s", v.words)
@@ -37,7 +39,7 @@ func (d *Doctor) code() []pipeline.Task {
 }
 
 // judge looks at the sources of a script, once.
-func (d *Doctor) judge(s patient) verdict {
+func (d *Doctor) judge(s sight.Patient) verdict {
 	return d.judged.get(s.Name, func() verdict {
 		o := stage.Options(d.Dir, s.Script)
 		if o.Files.NoBundle {
@@ -54,9 +56,10 @@ func (d *Doctor) judge(s patient) verdict {
 		if err != nil {
 			return verdict{finding.From(err, "bundle", s.Section.Module.Main.At), "it cannot be read"}
 		}
+		now, _ := d.seen.Version(s.Name) // without one, its secrets and flags are not known
 		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
-		v.found = append(v.found, check.Undeclared(s.Script, b, drift.Secrets(d.seen.versions[s.Name])...)...)
-		v.found = append(v.found, d.flags(s, o, b)...)
+		v.found = append(v.found, check.Undeclared(s.Script, b, drift.Secrets(now)...)...)
+		v.found = append(v.found, d.flags(s, now, o, b)...)
 		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), finding.Many(len(b.Exports), "export"), finding.Many(len(b.Builtins), "builtin"), finding.Many(len(b.Reads), "name"))
 		return v
 	})
@@ -71,8 +74,8 @@ func flagWords(flags []string) string {
 
 // flags finds a live version without the flags that the code needs, although the
 // configuration has them.
-func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.Finding {
-	live := d.seen.versions[s.Name].Resources.Runtime
+func (d *Doctor) flags(s sight.Patient, now cloudflare.Version, o bundle.Options, b *bundle.Bundle) []finding.Finding {
+	live := now.Resources.Runtime
 	if live.Date == "" || slices.Equal(slices.Sorted(slices.Values(live.Flags)), slices.Sorted(slices.Values(o.Target.Flags))) {
 		return nil
 	}
@@ -81,7 +84,7 @@ func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.
 	for _, f := range check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b) {
 		if f.Rule == "nodejs-compat" {
 			f.Message = "the live version of " + s.Name + " has " + flagWords(live.Flags) + ": " + f.Message
-			all = append(all, f.Hintf("%s brings the flags of the configuration; %s", s.promote(), d.served(s)))
+			all = append(all, f.Hintf("%s brings the flags of the configuration; %s", s.Promote(), d.seen.Served(s.Name)))
 		}
 	}
 	return all
@@ -89,7 +92,7 @@ func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.
 
 // causes are the reasons that are known why a Worker throws, each as one sentence,
 // with their places.
-func (d *Doctor) causes(s patient) (words []string, places []finding.Position) {
+func (d *Doctor) causes(s sight.Patient) (words []string, places []finding.Position) {
 	found := slices.Clone(d.judge(s).found)
 	for _, f := range append(found, d.lost(s)...) {
 		if f.Severity == finding.Error {

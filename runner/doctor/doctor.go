@@ -13,6 +13,7 @@ import (
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -35,7 +36,7 @@ type Doctor struct {
 	// Now is the time; nil means the machine's.
 	Now func() time.Time
 
-	seen   sight
+	seen   sight.Sight
 	faces  faces
 	judged judged
 }
@@ -111,27 +112,10 @@ func (t topic) Tasks() []pipeline.Task {
 	return tasks
 }
 
-// patient is one script in its environment.
-type patient struct {
-	env string
-	project.Script
-}
-
-// patients are all scripts that are asked about, in deploy order.
-func (d *Doctor) patients() []patient {
-	var all []patient
-	for _, t := range d.Targets {
-		for _, s := range t.Scripts {
-			all = append(all, patient{t.Env, s})
-		}
-	}
-	return all
-}
-
 // each makes a question about every script for which there is one to ask.
-func (d *Doctor) each(question string, asks func(patient) bool, ask func(context.Context, *pipeline.Out, patient) error) []pipeline.Task {
+func (d *Doctor) each(question string, asks func(sight.Patient) bool, ask func(context.Context, *pipeline.Out, sight.Patient) error) []pipeline.Task {
 	var tasks []pipeline.Task
-	for _, s := range d.patients() {
+	for _, s := range sight.Patients(d.Targets) {
 		if asks == nil || asks(s) {
 			tasks = append(tasks, pipeline.Task{Title: question + " " + s.Name, At: s.At(), Do: func(ctx context.Context, out *pipeline.Out) error {
 				return ask(ctx, out, s)
@@ -142,24 +126,15 @@ func (d *Doctor) each(question string, asks func(patient) bool, ask func(context
 }
 
 // deployed is a question that makes sense only of a script that is there.
-func (d *Doctor) deployed(ask func(context.Context, *pipeline.Out, patient) error) func(context.Context, *pipeline.Out, patient) error {
-	return func(ctx context.Context, out *pipeline.Out, s patient) error {
-		if len(d.seen.live.Scripts[s.Name].Serving.Versions) == 0 {
-			d.unknown(out, s.At(), "%s is not deployed", s.Name)
+func (d *Doctor) deployed(ask func(context.Context, *pipeline.Out, sight.Patient) error) func(context.Context, *pipeline.Out, sight.Patient) error {
+	return func(ctx context.Context, out *pipeline.Out, s sight.Patient) error {
+		if len(d.seen.Script(s.Name).Serving.Versions) == 0 {
+			sight.Unknown(out, s.At(), "%s is not deployed", s.Name)
 			return nil
 		}
 		return ask(ctx, out, s)
 	}
 }
-
-// promote is the command that brings one Worker of an environment to what the
-// configuration says.
-func (s patient) promote() string {
-	return "deploy-action promote --env " + s.env + " --worker " + s.Worker
-}
-
-// logs is the command that shows what a Worker says.
-func (s patient) logs() string { return "deploy-action logs --env " + s.env + " --worker " + s.Worker }
 
 // once is a thing that is found out when it is first asked for.
 type once[T any] struct {

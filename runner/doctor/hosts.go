@@ -15,6 +15,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -90,7 +91,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 			words += ", custom domain"
 		}
 	} else {
-		out.Note(finding.Notef(notKnown, r.At, "not known: the account does not tell of its record"))
+		out.Note(finding.Notef(sight.NotKnown, r.At, "not known: the account does not tell of its record"))
 	}
 	answer := d.ask(ctx, host)
 	found, err := d.resolved(ctx, env, host, record, known, answer.err)
@@ -120,15 +121,15 @@ func describe(r cloudflare.WholeRecord) string {
 // record is the record that leads a host to Cloudflare; false when the account does not
 // tell. None, or one that goes past Cloudflare, is a finding.
 func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRecord, bool, error) {
-	if d.seen.live == nil || d.seen.why(zoneRead) != nil || d.seen.why(dnsRead) != nil {
+	if d.seen.Live == nil || d.seen.Refused(sight.Zones) != nil || d.seen.Refused(sight.DNS) != nil {
 		return cloudflare.WholeRecord{}, false, nil
 	}
-	zone, ok := d.seen.live.Zone(host)
+	zone, ok := d.seen.Live.Zone(host)
 	if !ok {
 		return cloudflare.WholeRecord{}, false, finding.Errorf("no-zone", r.At, "no zone of the account holds %s", host).
 			Hintf("add the domain to the account, or give the token Zone:Read for it")
 	}
-	all := d.seen.records[zone.ID]
+	all := d.seen.Records(zone.ID)
 	for name := host; ; {
 		var there []cloudflare.WholeRecord
 		for _, one := range all {
@@ -162,8 +163,8 @@ func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRec
 
 // ownerless tells whether the script of a route is not deployed.
 func (d *Doctor) ownerless(env string, r wrangler.Route) bool {
-	return slices.ContainsFunc(d.patients(), func(s patient) bool {
-		return s.env == env && slices.Contains(s.Section.Triggers.Routes, r) && serving(d.seen.live.Scripts[s.Name]) == ""
+	return slices.ContainsFunc(sight.Patients(d.Targets), func(s sight.Patient) bool {
+		return s.Env == env && slices.Contains(s.Section.Triggers.Routes, r) && d.seen.Serving(s.Name) == ""
 	})
 }
 

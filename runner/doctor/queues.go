@@ -9,6 +9,7 @@ import (
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -18,7 +19,7 @@ const stale = 15 * time.Minute
 // queues asks of each configured consumer whether its queue's messages reach it.
 func (d *Doctor) queues() []pipeline.Task {
 	var tasks []pipeline.Task
-	for _, s := range d.patients() {
+	for _, s := range sight.Patients(d.Targets) {
 		for _, c := range s.Section.Triggers.Consumers {
 			tasks = append(tasks, pipeline.Task{Title: "Do messages get through: " + c.Queue.V, At: c.At, Do: func(_ context.Context, out *pipeline.Out) error {
 				return d.queue(out, s, c)
@@ -28,15 +29,15 @@ func (d *Doctor) queues() []pipeline.Task {
 	return tasks
 }
 
-func (d *Doctor) queue(out *pipeline.Out, s patient, c wrangler.Consumer) error {
-	if err := d.seen.why(queuesRead); err != nil {
-		d.unknown(out, c.At, "the account does not list its queues: %s", finding.Quote(err))
+func (d *Doctor) queue(out *pipeline.Out, s sight.Patient, c wrangler.Consumer) error {
+	if err := d.seen.Refused(sight.Queues); err != nil {
+		sight.Unknown(out, c.At, "the account does not list its queues: %s", finding.Quote(err))
 		return nil
 	}
 	q, ok := d.named(c.Queue.V)
 	if !ok {
 		return finding.Errorf("missing-store", c.Queue.At, "the account has no queue %s", c.Queue.V).
-			Hintf("correct the name, or create it with deploy-action provision --env %s", s.env)
+			Hintf("correct the name, or create it with deploy-action provision --env %s", s.Env)
 	}
 	d.consumer(out, s, c, q)
 	if q.Settings.Paused {
@@ -49,7 +50,7 @@ func (d *Doctor) queue(out *pipeline.Out, s patient, c wrangler.Consumer) error 
 }
 
 func (d *Doctor) named(queue string) (cloudflare.Queue, bool) {
-	for _, q := range d.seen.live.Queues {
+	for _, q := range d.seen.Live.Queues {
 		if q.Name == queue {
 			return q, true
 		}
@@ -58,39 +59,39 @@ func (d *Doctor) named(queue string) (cloudflare.Queue, bool) {
 }
 
 // consumer asks whether the script is registered as consumer, and can consume.
-func (d *Doctor) consumer(out *pipeline.Out, s patient, c wrangler.Consumer, q cloudflare.Queue) {
-	now := d.seen.live.Scripts[s.Name]
+func (d *Doctor) consumer(out *pipeline.Out, s sight.Patient, c wrangler.Consumer, q cloudflare.Queue) {
+	now := d.seen.Script(s.Name)
 	ours := slices.ContainsFunc(q.Consumers, func(one cloudflare.Consumer) bool { return one.Script == s.Name })
 	switch {
 	case len(now.Serving.Versions) == 0:
-		out.Note(finding.Errorf("no-consumer", c.At, "%s, which consumes queue %s, is not deployed", s.Name, q.Name).Hintf("deploy it: %s", s.promote()))
+		out.Note(finding.Errorf("no-consumer", c.At, "%s, which consumes queue %s, is not deployed", s.Name, q.Name).Hintf("deploy it: %s", s.Promote()))
 	case len(q.Consumers) == 0:
 		out.Note(finding.Errorf("no-consumer", c.At, "queue %s has no consumer, so its messages wait until they are thrown away", q.Name).
-			Hintf("register %s again with %s", s.Name, s.promote()))
+			Hintf("register %s again with %s", s.Name, s.Promote()))
 	case !ours && q.Consumers[0].Type == "http_pull":
 		out.Note(finding.Errorf("other-consumer", c.At, "queue %s is consumed by pulling, and not by %s", q.Name, s.Name).
-			Hintf("remove that consumer with npx wrangler queues consumer http remove %s, then %s", q.Name, s.promote()))
+			Hintf("remove that consumer with npx wrangler queues consumer http remove %s, then %s", q.Name, s.Promote()))
 	case !ours:
 		out.Note(finding.Errorf("other-consumer", c.At, "queue %s is consumed by %s, and not by %s", q.Name, q.Consumers[0].Script, s.Name).
-			Hintf("take it from %s with npx wrangler queues consumer remove %s %s, then %s", q.Consumers[0].Script, q.Name, q.Consumers[0].Script, s.promote()))
+			Hintf("take it from %s with npx wrangler queues consumer remove %s %s, then %s", q.Consumers[0].Script, q.Name, q.Consumers[0].Script, s.Promote()))
 	case now.Listed.Handlers != nil && !slices.Contains(now.Listed.Handlers, "queue"):
-		out.Note(finding.Errorf("no-handler", c.At, "%s consumes queue %s, and its live code has no queue handler; %s", s.Name, q.Name, d.served(s)).
-			Hintf("export queue() from %s, then %s", s.Section.Module.Main.V, s.promote()))
+		out.Note(finding.Errorf("no-handler", c.At, "%s consumes queue %s, and its live code has no queue handler; %s", s.Name, q.Name, d.seen.Served(s.Name)).
+			Hintf("export queue() from %s, then %s", s.Section.Module.Main.V, s.Promote()))
 	}
 }
 
 // waiting says what waits in a queue.
-func (d *Doctor) waiting(out *pipeline.Out, s patient, c wrangler.Consumer, q cloudflare.Queue) string {
-	b, ok := d.seen.backlogs[q.Name]
-	if !ok {
-		out.Note(finding.Notef(notKnown, c.At, "not known: the account does not tell what waits in %s: %s", q.Name, finding.Quote(d.seen.why("backlog"))).
+func (d *Doctor) waiting(out *pipeline.Out, s sight.Patient, c wrangler.Consumer, q cloudflare.Queue) string {
+	b, err := d.seen.Backlog(q.Name)
+	if err != nil {
+		out.Note(finding.Notef(sight.NotKnown, c.At, "not known: the account does not tell what waits in %s: %s", q.Name, finding.Quote(err)).
 			Hintf("queue metrics may need another plan, or a token with Queues:Read"))
 		return "what waits is not known"
 	}
 	words := count(b)
 	if age := d.now().Sub(b.Since()); b.Count > 0 && !b.Since().IsZero() && age > stale {
 		out.Note(finding.Warnf("backlog", c.At, "%s waiting in queue %s, the oldest for %s", finding.Many(int(b.Count), "message"), q.Name, age.Round(time.Minute)).
-			Hintf("see what the consumer does with %s", s.logs()))
+			Hintf("see what the consumer does with %s", s.Logs()))
 	}
 	return words
 }
@@ -104,24 +105,24 @@ func count(b cloudflare.Backlog) string {
 }
 
 // letters says what lies in the dead letter queue.
-func (d *Doctor) letters(out *pipeline.Out, s patient, c wrangler.Consumer) string {
+func (d *Doctor) letters(out *pipeline.Out, s sight.Patient, c wrangler.Consumer) string {
 	name := c.DeadLetter
 	if name.V == "" {
 		return "no dead letter queue"
 	}
 	if _, ok := d.named(name.V); !ok {
 		out.Note(finding.Errorf("missing-store", name.At, "the account has no queue %s, so that dead letters are lost", name.V).
-			Hintf("correct the name, or create it with deploy-action provision --env %s", s.env))
+			Hintf("correct the name, or create it with deploy-action provision --env %s", s.Env))
 		return "no dead letter queue"
 	}
-	b, ok := d.seen.backlogs[name.V]
+	b, err := d.seen.Backlog(name.V)
 	switch {
-	case !ok:
+	case err != nil:
 		return "dead letters are not known"
 	case b.Count == 0:
 		return "no dead letters"
 	}
 	out.Note(finding.Warnf("dead-letters", name.At, "%s in %s that %s could not handle, the oldest since %s", finding.Many(int(b.Count), "dead letter"), name.V, s.Name, finding.When(b.Since())).
-		Hintf("see why with %s; they are kept until somebody consumes %s, or its retention is over", s.logs(), name.V))
+		Hintf("see why with %s; they are kept until somebody consumes %s, or its retention is over", s.Logs(), name.V))
 	return fmt.Sprintf("%d dead letters", b.Count)
 }
