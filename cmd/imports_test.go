@@ -48,7 +48,8 @@ var rooms = map[string][]string{
 	"runner/tail":         {"cloudflare", "origin", "secret", "finding"},
 	"runner/drift":        {"project", "wrangler", "preview", "live", "secret", "cloudflare", "release", "finding"},
 	"runner/sight":        {"pipeline", "project", "wrangler", "schema", "live", "remedy", "cloudflare", "release", "finding"},
-	"runner/doctor":       {"sight", "upload", "drift", "preview", "stage", "pipeline", "bundle", "check", "schema", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
+	"runner/diagnosis":    {"sight", "check", "upload", "drift", "schema", "preview", "pipeline", "project", "wrangler", "live", "cloudflare", "release", "finding"},
+	"runner/doctor":       {"diagnosis", "sight", "stage", "drift", "pipeline", "bundle", "check", "probe", "project", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 	"runner/outlook":      {"drift", "fleet", "stage", "preview", "pipeline", "wrangler", "live", "remedy", "cloudflare", "release", "finding"},
 
 	"checks/report":      {"runner/pipeline", "runner/preview", "runner/finding"},

@@ -144,10 +144,3 @@ func (d *Doctor) clock(_ context.Context, out *pipeline.Out) error {
 		Hintf("set the clock, or start its synchronization"))
 	return nil
 }
-
-// waived turns findings that the project waives into warnings.
-func (d *Doctor) waived(out *pipeline.Out, all []finding.Finding) {
-	for _, f := range all {
-		out.Note(d.Project.Settings.Waived(f))
-	}
-}

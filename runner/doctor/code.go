@@ -10,6 +10,7 @@ import (
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/diagnosis"
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -29,13 +30,21 @@ type verdict struct {
 // code asks for what makes a Worker answer error 1101: node builtins without the flag,
 // exports that the runtime refuses, bindings that nobody declares.
 func (d *Doctor) code() []pipeline.Task {
-	has := func(s sight.Patient) bool { return s.Section.Module.Main.Written() }
-	return d.each("Can the runtime run the code of", has, func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
-		v := d.judge(s)
-		d.waived(out, v.found)
-		out.Endf("%s", v.words)
-		return nil
-	})
+	var tasks []pipeline.Task
+	for _, s := range sight.Patients(d.Targets) {
+		if !s.Section.Module.Main.Written() {
+			continue
+		}
+		tasks = append(tasks, pipeline.Task{Title: "Can the runtime run the code of " + s.Name, At: s.At(), Do: func(_ context.Context, out *pipeline.Out) error {
+			v := d.judge(s)
+			for _, f := range v.found {
+				out.Note(d.Project.Settings.Waived(f))
+			}
+			out.Endf("%s", v.words)
+			return nil
+		}})
+	}
+	return tasks
 }
 
 // judge looks at the sources of a script, once.
@@ -94,7 +103,7 @@ func (d *Doctor) flags(s sight.Patient, now cloudflare.Version, o bundle.Options
 // with their places.
 func (d *Doctor) causes(s sight.Patient) (words []string, places []finding.Position) {
 	found := slices.Clone(d.judge(s).found)
-	for _, f := range append(found, d.lost(s)...) {
+	for _, f := range append(found, diagnosis.Lost(&d.seen, s)...) {
 		if f.Severity == finding.Error {
 			words, places = append(words, f.Message), append(places, f.At)
 		}

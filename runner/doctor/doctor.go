@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/diagnosis"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
@@ -66,9 +67,10 @@ type Names struct {
 func (d *Doctor) Steps() []pipeline.Step {
 	const account = "account"
 	steps := []pipeline.Step{{Stage: topic{account, d.account()}}}
+	ask := diagnosis.Questions{Project: d.Project, Targets: d.Targets, Seen: &d.seen, Recorded: d.Recorded, Now: d.Now}
 	for _, t := range []topic{
-		{"token", d.token()}, {"code", d.code()}, {"objects", d.objects()}, {"hosts", d.hosts()}, {"health", d.health()},
-		{"smoke", d.smoke()}, {"queues", d.queues()}, {"deployments", d.deployments()}, {"exposure", d.exposure()}, {"drift", d.drift()},
+		{"token", d.token()}, {"code", d.code()}, {"objects", ask.Objects()}, {"hosts", d.hosts()}, {"health", d.health()},
+		{"smoke", ask.Smoke()}, {"queues", ask.Queues()}, {"deployments", ask.Deployments()}, {"exposure", ask.Exposure()}, {"drift", ask.Drift()},
 	} {
 		needs := []string{account}
 		if t.name == "code" || t.name == "hosts" || t.name == "health" {
@@ -112,30 +114,6 @@ func (t topic) Tasks() []pipeline.Task {
 	return tasks
 }
 
-// each makes a question about every script for which there is one to ask.
-func (d *Doctor) each(question string, asks func(sight.Patient) bool, ask func(context.Context, *pipeline.Out, sight.Patient) error) []pipeline.Task {
-	var tasks []pipeline.Task
-	for _, s := range sight.Patients(d.Targets) {
-		if asks == nil || asks(s) {
-			tasks = append(tasks, pipeline.Task{Title: question + " " + s.Name, At: s.At(), Do: func(ctx context.Context, out *pipeline.Out) error {
-				return ask(ctx, out, s)
-			}})
-		}
-	}
-	return tasks
-}
-
-// deployed is a question that makes sense only of a script that is there.
-func (d *Doctor) deployed(ask func(context.Context, *pipeline.Out, sight.Patient) error) func(context.Context, *pipeline.Out, sight.Patient) error {
-	return func(ctx context.Context, out *pipeline.Out, s sight.Patient) error {
-		if len(d.seen.Script(s.Name).Serving.Versions) == 0 {
-			sight.Unknown(out, s.At(), "%s is not deployed", s.Name)
-			return nil
-		}
-		return ask(ctx, out, s)
-	}
-}
-
 // once is a thing that is found out when it is first asked for.
 type once[T any] struct {
 	mu  sync.Mutex
@@ -155,11 +133,4 @@ func (o *once[T]) get(key string, find func() T) T {
 	}
 	o.mu.Unlock()
 	return f()
-}
-
-func (d *Doctor) now() time.Time {
-	if d.Now == nil {
-		return time.Now()
-	}
-	return d.Now()
 }

@@ -9,5 +9,5 @@
 //
 // The room asks nobody anything and changes nothing. Its neighbours are project,
 // wrangler, cloudflare, live, preview, release and those that stand on it: fleet,
-// outlook and doctor.
+// outlook, diagnosis and doctor.
 package drift

@@ -10,5 +10,5 @@
 //
 // The room judges nothing: it says which version serves, since when and by whom, and
 // leaves to others whether it should. Its neighbours are live, schema, project,
-// wrangler, release, remedy and pipeline, and who judges: doctor.
+// wrangler, release, remedy and pipeline, and those that judge: diagnosis and doctor.
 package sight

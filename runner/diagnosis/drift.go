@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -15,19 +15,19 @@ import (
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
-// drift asks of each script whether it is on the account as the configuration says.
-func (d *Doctor) drift() []pipeline.Task {
-	return d.each("Is it as configured:", nil, d.deployed(func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+// Drift asks of each script whether it is on the account as the configuration says.
+func (q Questions) Drift() []pipeline.Task {
+	return q.each("Is it as configured:", nil, q.deployed(func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
 		out.Endf("as configured")
-		all := append(d.lost(s), d.changed(s)...)
-		all = append(all, d.triggers(out, s)...)
+		all := append(Lost(q.Seen, s), q.changed(s)...)
+		all = append(all, q.triggers(out, s)...)
 		for _, f := range all {
 			out.Note(f)
 		}
 		if len(all) > 0 {
-			out.Endf("%d differences; %s", len(all), d.seen.Served(s.Name))
+			out.Endf("%d differences; %s", len(all), q.Seen.Served(s.Name))
 		}
-		if _, err := d.seen.Version(s.Name); err != nil {
+		if _, err := q.Seen.Version(s.Name); err != nil {
 			sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		}
 		return nil
@@ -36,8 +36,8 @@ func (d *Doctor) drift() []pipeline.Task {
 
 // differences are those of a script's bindings and variables, but for databases, which
 // are a topic of their own.
-func (d *Doctor) differences(s sight.Patient) (bound, vars []preview.Difference) {
-	v, err := d.seen.Version(s.Name)
+func differences(seen *sight.Sight, s sight.Patient) (bound, vars []preview.Difference) {
+	v, err := seen.Version(s.Name)
 	if err != nil {
 		return nil, nil
 	}
@@ -59,14 +59,14 @@ func binding(s sight.Patient, name string) (wrangler.Binding, bool) {
 	return wrangler.Binding{}, false
 }
 
-// lost are bindings that the configuration has and the live version lacks: code that
+// Lost are bindings that the configuration has and the live version lacks: code that
 // uses one throws.
-func (d *Doctor) lost(s sight.Patient) []finding.Finding {
+func Lost(seen *sight.Sight, s sight.Patient) []finding.Finding {
 	var all []finding.Finding
-	bound, vars := d.differences(s)
+	bound, vars := differences(seen, s)
 	for _, one := range append(bound, vars...) {
 		if b, ok := binding(s, one.Name); ok && one.Op == preview.Add {
-			all = append(all, finding.Errorf("binding-lost", b.At, "the live version of %s has no binding %s, %s here; %s", s.Name, one.Name, drift.Points(b.Shape(), s.Name), d.seen.Served(s.Name)).
+			all = append(all, finding.Errorf("binding-lost", b.At, "the live version of %s has no binding %s, %s here; %s", s.Name, one.Name, drift.Points(b.Shape(), s.Name), seen.Served(s.Name)).
 				Hintf("bring it with %s", s.Promote()))
 		}
 	}
@@ -74,13 +74,13 @@ func (d *Doctor) lost(s sight.Patient) []finding.Finding {
 }
 
 // changed are bindings, variables and settings that are otherwise on the account.
-func (d *Doctor) changed(s sight.Patient) []finding.Finding {
+func (q Questions) changed(s sight.Patient) []finding.Finding {
 	var all []finding.Finding
 	say := func(at finding.Position, what string) {
-		all = append(all, finding.Warnf("drift", at, "%s of %s; %s", what, s.Name, d.seen.Served(s.Name)).
+		all = append(all, finding.Warnf("drift", at, "%s of %s; %s", what, s.Name, q.Seen.Served(s.Name)).
 			Hintf("write it into %s, or have the configuration win with %s", s.File, s.Promote()))
 	}
-	bound, vars := d.differences(s)
+	bound, vars := differences(q.Seen, s)
 	for i, one := range append(bound, vars...) {
 		kind := "binding"
 		if i >= len(bound) {
@@ -94,11 +94,11 @@ func (d *Doctor) changed(s sight.Patient) []finding.Finding {
 			say(b.At, fmt.Sprintf("%s %s is otherwise%s in the live version", kind, one.Name, bracketed(one.From)))
 		}
 	}
-	v, _ := d.seen.Version(s.Name) // without one, nothing differs
+	v, _ := q.Seen.Version(s.Name) // without one, nothing differs
 	for _, one := range drift.Runtime(s.Script, v) {
 		say(s.Section.Keys[one.Name].At, fmt.Sprintf("%s is %q, not %q, in the live version", one.Name, one.From, one.To))
 	}
-	if _, names := drift.Settings(s.Script, d.seen.Script(s.Name).Listed); len(names) > 0 {
+	if _, names := drift.Settings(s.Script, q.Seen.Script(s.Name).Listed); len(names) > 0 {
 		say(s.At(), fmt.Sprintf("%s differ from the configuration, as settings", strings.Join(names, ", ")))
 	}
 	return all
@@ -113,13 +113,13 @@ func bracketed(text string) string {
 
 // triggers compares what makes a script run, but for workers.dev, a topic of its own,
 // and consumers that are not registered, which the queues tell.
-func (d *Doctor) triggers(out *pipeline.Out, s sight.Patient) []finding.Finding {
-	want, all := drift.Wanted(d.seen.Live, s.Script)
-	if d.seen.Refused(sight.Zones) != nil || d.seen.Refused(sight.Routes) != nil || d.seen.Refused(sight.Queues) != nil {
+func (q Questions) triggers(out *pipeline.Out, s sight.Patient) []finding.Finding {
+	want, all := drift.Wanted(q.Seen.Live, s.Script)
+	if q.Seen.Refused(sight.Zones) != nil || q.Seen.Refused(sight.Routes) != nil || q.Seen.Refused(sight.Queues) != nil {
 		sight.Unknown(out, s.At(), "the account does not list routes or queues")
 		return nil
 	}
-	for _, c := range d.seen.Live.Changes(map[string]release.Triggers{s.Name: want}) {
+	for _, c := range q.Seen.Live.Changes(map[string]release.Triggers{s.Name: want}) {
 		f := finding.Finding{Rule: "drift", Severity: finding.Warning, At: drift.Place(s.Script, c)}
 		f = f.Hintf("%s has the configuration win", s.Promote())
 		switch {
@@ -128,8 +128,8 @@ func (d *Doctor) triggers(out *pipeline.Out, s sight.Patient) []finding.Finding 
 		case c.Op == live.Remove:
 			f.Message = fmt.Sprintf("%s %s leads to %s, and the configuration does not have it", c.Kind, c.Subject, s.Name)
 		case c.Kind == live.KindCrons:
-			f.Message = fmt.Sprintf("crons of %s are %s on the account, not %s", s.Name, strings.Join(d.seen.Script(s.Name).Triggers.Crons, ", "), c.Subject)
-			if len(d.seen.Script(s.Name).Triggers.Crons) == 0 {
+			f.Message = fmt.Sprintf("crons of %s are %s on the account, not %s", s.Name, strings.Join(q.Seen.Script(s.Name).Triggers.Crons, ", "), c.Subject)
+			if len(q.Seen.Script(s.Name).Triggers.Crons) == 0 {
 				f.Severity, f.Message = finding.Error, fmt.Sprintf("no cron starts %s, which wants %s", s.Name, c.Subject)
 			}
 		case c.Owner != "" && c.Owner != s.Name:

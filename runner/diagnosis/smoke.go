@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -14,31 +14,31 @@ import (
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
-// smoke asks for what makes register and login fail: migrations, secrets, and the
+// Smoke asks for what makes register and login fail: migrations, secrets, and the
 // database behind the binding. It does not register anybody.
-func (d *Doctor) smoke() []pipeline.Task {
+func (q Questions) Smoke() []pipeline.Task {
 	var tasks []pipeline.Task
-	for _, t := range d.Targets {
+	for _, t := range q.Targets {
 		for _, db := range t.Databases {
 			tasks = append(tasks, pipeline.Task{Title: "Are the migrations applied to " + db.Name, At: db.At, Do: func(_ context.Context, out *pipeline.Out) error {
-				return d.migrations(out, t.Env, db)
+				return q.migrations(out, t.Env, db)
 			}})
 		}
 	}
-	secrets := d.each("Are there the secrets of", func(s sight.Patient) bool { return len(wantedSecrets(s)) > 0 }, d.deployed(d.secrets))
-	bound := d.each("Is the right database bound to", func(s sight.Patient) bool { return slices.ContainsFunc(s.Section.Bindings, isD1) }, d.deployed(d.databases))
+	secrets := q.each("Are there the secrets of", func(s sight.Patient) bool { return len(wantedSecrets(s)) > 0 }, q.deployed(q.secrets))
+	bound := q.each("Is the right database bound to", func(s sight.Patient) bool { return slices.ContainsFunc(s.Section.Bindings, isD1) }, q.deployed(q.databases))
 	return slices.Concat(tasks, secrets, bound)
 }
 
 func isD1(b wrangler.Binding) bool { return b.Type == "d1" }
 
-func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) error {
-	if err := d.seen.Refused(sight.Databases); err != nil {
+func (q Questions) migrations(out *pipeline.Out, env string, db project.Database) error {
+	if err := q.Seen.Refused(sight.Databases); err != nil {
 		sight.Unknown(out, db.At, "the account does not list its databases: %s", finding.Quote(err))
 		return nil
 	}
-	there, ok := d.seen.Database(db)
-	applied, unread := d.seen.Ledger(there.ID)
+	there, ok := q.Seen.Database(db)
+	applied, unread := q.Seen.Ledger(there.ID)
 	switch {
 	case !ok:
 		return finding.Errorf("missing-store", db.At, "the account has no D1 database %s", strings.TrimSpace(db.Name+" "+db.ID)).
@@ -81,8 +81,8 @@ func wantedSecrets(s sight.Patient) []string {
 }
 
 // secrets asks the live version for the names of its secrets.
-func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s sight.Patient) error {
-	v, err := d.seen.Version(s.Name)
+func (q Questions) secrets(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+	v, err := q.Seen.Version(s.Name)
 	if err != nil {
 		sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
@@ -103,8 +103,8 @@ func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s sight.Patient) 
 }
 
 // databases asks whether the live bindings are to the configured databases.
-func (d *Doctor) databases(_ context.Context, out *pipeline.Out, s sight.Patient) error {
-	v, err := d.seen.Version(s.Name)
+func (q Questions) databases(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+	v, err := q.Seen.Version(s.Name)
 	if err != nil {
 		sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
@@ -115,10 +115,10 @@ func (d *Doctor) databases(_ context.Context, out *pipeline.Out, s sight.Patient
 		switch {
 		case now == nil:
 			out.Note(finding.Errorf("d1-binding", b.At, "the live version of %s has no binding %s", s.Name, b.Name.V).
-				Hintf("%s brings it; %s", s.Promote(), d.seen.Served(s.Name)))
+				Hintf("%s brings it; %s", s.Promote(), q.Seen.Served(s.Name)))
 		case want != have && b.Field("database_id").V != "":
 			out.Note(finding.Errorf("d1-binding", b.At, "binding %s of %s leads to %s and not to %s", b.Name.V, s.Name, have, want).
-				Hintf("%s brings the configured database back; %s", s.Promote(), d.seen.Served(s.Name)))
+				Hintf("%s brings the configured database back; %s", s.Promote(), q.Seen.Served(s.Name)))
 		default:
 			out.Endf("%s is %s", b.Name.V, have)
 		}

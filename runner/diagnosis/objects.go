@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 
 func isObject(b wrangler.Binding) bool { return b.Type == "durable_object_namespace" }
 
-// objects asks whether the Durable Objects that a script binds are there: the script
+// Objects asks whether the Durable Objects that a script binds are there: the script
 // that hosts them under the right name, deployed, with the class.
-func (d *Doctor) objects() []pipeline.Task {
-	return d.each("Are there the objects of", sight.Patient.HasObjects, func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+func (q Questions) Objects() []pipeline.Task {
+	return q.each("Are there the objects of", sight.Patient.HasObjects, func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
 		told := map[finding.Position]bool{}
-		for _, f := range check.Files(d.Project, s.Env) {
+		for _, f := range check.Files(q.Project, s.Env) {
 			if f.At.File == s.File && (f.Rule == "wrong-environment" || f.Rule == "object-class") {
-				d.waived(out, []finding.Finding{f})
+				out.Note(q.Project.Settings.Waived(f))
 				told[f.At] = true
 			}
 		}
@@ -37,16 +37,16 @@ func (d *Doctor) objects() []pipeline.Task {
 			if host := b.Field("script_name"); told[host.At] {
 				hosts[host.V] = true
 			} else {
-				hosts[d.object(out, s, b)] = true
+				hosts[q.object(out, s, b)] = true
 			}
 		}
-		d.migration(out, s)
+		q.migration(out, s)
 		var words []string
 		for host := range hosts {
-			words = append(words, d.since(s, host))
+			words = append(words, q.since(s, host))
 		}
 		slices.Sort(words)
-		if d.seen.Live.Known[s.Name] {
+		if q.Seen.Live.Known[s.Name] {
 			out.Endf("%s, %s", finding.Many(classes, "class"), strings.Join(words, "; "))
 		}
 		return nil
@@ -54,21 +54,21 @@ func (d *Doctor) objects() []pipeline.Task {
 }
 
 // object asks for one binding, and gives the script that hosts it.
-func (d *Doctor) object(out *pipeline.Out, s sight.Patient, b wrangler.Binding) string {
+func (q Questions) object(out *pipeline.Out, s sight.Patient, b wrangler.Binding) string {
 	host, place, class := s.Name, b.At, b.Field("class_name").V
 	if name := b.Field("script_name"); name.V != "" {
 		host, place = name.V, name.At
 	}
-	provider, ours := d.sibling(s, host)
-	kept, unread := d.seen.Objects()
+	provider, ours := q.sibling(s, host)
+	kept, unread := q.Seen.Objects()
 	switch {
-	case host == s.Name && !d.seen.Live.Known[host]:
+	case host == s.Name && !q.Seen.Live.Known[host]:
 		sight.Unknown(out, s.At(), "%s is not deployed", s.Name)
-	case !d.seen.Live.Known[host]:
+	case !q.Seen.Live.Known[host]:
 		f := finding.Errorf("object-provider", place, "binding %s of %s names script %s, which is not on the account", b.Name.V, s.Name, host)
 		if ours {
 			out.Note(f.Hintf("deploy it first: %s", provider.Promote()))
-		} else if meant, ok := d.sibling(s, host+"-"+s.Env); ok {
+		} else if meant, ok := q.sibling(s, host+"-"+s.Env); ok {
 			out.Note(f.Hintf("write script_name = %q: a script has its environment in its name", meant.Name))
 		} else {
 			out.Note(f.Hintf("correct the name, or deploy that Worker first"))
@@ -87,8 +87,8 @@ func (d *Doctor) object(out *pipeline.Out, s sight.Patient, b wrangler.Binding) 
 }
 
 // sibling finds a script of the same environment, asked about or not.
-func (d *Doctor) sibling(s sight.Patient, name string) (sight.Patient, bool) {
-	t, err := d.Project.In(s.Env)
+func (q Questions) sibling(s sight.Patient, name string) (sight.Patient, bool) {
+	t, err := q.Project.In(s.Env)
 	if err != nil {
 		return sight.Patient{}, false
 	}
@@ -97,8 +97,8 @@ func (d *Doctor) sibling(s sight.Patient, name string) (sight.Patient, bool) {
 }
 
 // migration asks whether the classes of a script are those of the configuration.
-func (d *Doctor) migration(out *pipeline.Out, s sight.Patient) {
-	now := d.seen.Script(s.Name)
+func (q Questions) migration(out *pipeline.Out, s sight.Patient) {
+	now := q.Seen.Script(s.Name)
 	if !now.Exists {
 		return
 	}
@@ -114,8 +114,8 @@ func (d *Doctor) migration(out *pipeline.Out, s sight.Patient) {
 }
 
 // since says which of two scripts was deployed first, as far as the account lists.
-func (d *Doctor) since(s sight.Patient, host string) string {
-	own, theirs := d.seen.Script(s.Name), d.seen.Script(host)
+func (q Questions) since(s sight.Patient, host string) string {
+	own, theirs := q.Seen.Script(s.Name), q.Seen.Script(host)
 	switch {
 	case host == s.Name:
 		return "its own"
