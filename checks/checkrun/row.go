@@ -89,10 +89,10 @@ func (r *row) wanted() (github.CheckRun, bool) {
 		run.Output = github.Output{Title: r.title(pipeline.Skipped, r.step.Skip, nil), Summary: r.place()}
 	case !r.started.IsZero():
 		run.Status = github.InProgress
-		run.Output = github.Output{Title: "Running " + count(len(r.step.Tasks), "task"), Summary: r.place() + "\n\n" + markdown.Planned(r.step.Tasks)}
+		run.Output = github.Output{Title: "Running " + finding.Many(len(r.step.Tasks), "task"), Summary: r.place() + "\n\n" + markdown.Planned(r.step.Tasks)}
 	default:
 		run.Status = github.Queued
-		run.Output = github.Output{Title: "Waiting: " + count(len(r.step.Tasks), "task"), Summary: r.place() + "\n\n" + markdown.Planned(r.step.Tasks)}
+		run.Output = github.Output{Title: "Waiting: " + finding.Many(len(r.step.Tasks), "task"), Summary: r.place() + "\n\n" + markdown.Planned(r.step.Tasks)}
 	}
 	return run, false
 }
@@ -154,7 +154,7 @@ func (r *row) output(f pipeline.Finished) github.Output {
 	found := slices.Concat(r.before, f.Findings)
 	o := github.Output{Title: r.title(f.Verdict, f.Reason, f.Findings)}
 	if f.Verdict == pipeline.Passed {
-		o.Title = fmt.Sprintf("Passed: %s in %s", count(len(r.did), "task"), report.Took(f.Took))
+		o.Title = fmt.Sprintf("Passed: %s in %s", finding.Many(len(r.did), "task"), report.Took(f.Took))
 	}
 	o.Title += weigh(found, f.Verdict)
 	var b strings.Builder
@@ -233,14 +233,7 @@ func weigh(found []finding.Finding, v pipeline.Verdict) string {
 		text += fmt.Sprintf(" (and %d more)", errors-1)
 	}
 	if warnings > 0 && v == pipeline.Passed {
-		text += ", " + count(warnings, "warning")
+		text += ", " + finding.Many(warnings, "warning")
 	}
 	return text
-}
-
-func count(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

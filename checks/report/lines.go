@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 )
 
@@ -101,5 +102,5 @@ func (l *Lines) finished(e pipeline.Finished) {
 	if e.Reason != "" {
 		reason = ": " + e.Reason
 	}
-	fmt.Fprintf(l.W, "%s %s in %s, %s%s\n", l.titles[e.Step], l.Style.verdict(e.Verdict), Took(e.Took), count(l.summary.tasks[e.Step], "task"), reason)
+	fmt.Fprintf(l.W, "%s %s in %s, %s%s\n", l.titles[e.Step], l.Style.verdict(e.Verdict), Took(e.Took), finding.Many(l.summary.tasks[e.Step], "task"), reason)
 }

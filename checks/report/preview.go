@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 )
@@ -72,7 +73,7 @@ func (s Style) database(w io.Writer, d preview.Database) {
 		lines := strings.Split(strings.TrimRight(m.SQL, "\n"), "\n")
 		for i, line := range lines {
 			if i == sqlLines {
-				fmt.Fprintf(w, "      %s\n", s.paint(dim, fmt.Sprintf("… %s more in %s", count(len(lines)-i, "line"), m.File)))
+				fmt.Fprintf(w, "      %s\n", s.paint(dim, fmt.Sprintf("… %s more in %s", finding.Many(len(lines)-i, "line"), m.File)))
 				break
 			}
 			fmt.Fprintf(w, "      %s %s\n", s.paint(dim, "│"), printable(line))

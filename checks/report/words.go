@@ -178,19 +178,12 @@ func (sum *summary) counts() string {
 	}
 	text := ""
 	if errors > 0 {
-		text += ", " + count(errors, "error")
+		text += ", " + finding.Many(errors, "error")
 	}
 	if warnings > 0 {
-		text += ", " + count(warnings, "warning")
+		text += ", " + finding.Many(warnings, "warning")
 	}
 	return text
-}
-
-func count(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }
 
 // errorsOf are the findings that closed a gate.

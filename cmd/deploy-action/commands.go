@@ -207,7 +207,7 @@ func (p *program) writeStatus(lines []serving) error {
 			}
 		}
 		if !line.Since.IsZero() {
-			since = line.Since.UTC().Format("2006-01-02 15:04:05Z")
+			since = finding.When(line.Since)
 		}
 		from := first(line.Release, when(len(line.Versions) > 0, "not of this tool"))
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", line.Script, version, since, from, line.By)

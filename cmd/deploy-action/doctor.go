@@ -17,6 +17,7 @@ import (
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/doctor"
+	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
@@ -207,7 +208,7 @@ func (p *program) writeHistory(all []doctor.Deployment) error {
 		if d.Release == "" && d.Trigger == "secret" {
 			from = "secrets were set"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", name, d.When.UTC().Format("2006-01-02 15:04:05Z"), strings.Join(versions, ", "), from, p.redact(d.By))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", name, finding.When(d.When), strings.Join(versions, ", "), from, p.redact(d.By))
 	}
 	return w.Flush()
 }

@@ -78,7 +78,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 			Hintf("edit or delete the file instead, if no other environment has it either: deploy-action migrate --status shows it")
 	}
 	for _, name := range there.Unknown {
-		out.Note(stage.UnknownMigration(s.Database, name))
+		out.Note(s.Database.Orphan(name))
 	}
 	s.now.objects, err = schema.Ledger{Client: s.Account.Client, Database: there.ID, Table: s.Database.Table}.Structure(ctx)
 	if err != nil {

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/remedy"
+	"github.com/tminus/deploy-action/runner/sight"
 )
 
 const reach = "Is the account reached"
@@ -43,12 +44,12 @@ func (d *Doctor) reach(ctx context.Context, out *pipeline.Out) error {
 
 // right reads what is there and asks whether any of it is this project's.
 func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
-	if err := d.read(ctx); err != nil {
+	if err := d.seen.Read(ctx, d.Account.Client, d.scope(), d.Targets); err != nil {
 		return err
 	}
-	a, all := d.seen.live, d.patients()
-	here := len(slices.DeleteFunc(slices.Clone(all), func(s patient) bool { return !a.Scripts[s.Name].Exists }))
-	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, many(len(all), "Worker"), len(a.Known), many(len(a.Zones), "zone"), many(len(a.Queues), "queue"))
+	a, all := d.seen.Live, sight.Patients(d.Targets)
+	here := len(slices.DeleteFunc(slices.Clone(all), func(s sight.Patient) bool { return !a.Scripts[s.Name].Exists }))
+	out.Endf("%d of %s deployed, %d on the account; %s, %s", here, finding.Many(len(all), "Worker"), len(a.Known), finding.Many(len(a.Zones), "zone"), finding.Many(len(a.Queues), "queue"))
 	if here > 0 || len(all) == 0 {
 		return nil
 	}
@@ -57,11 +58,33 @@ func (d *Doctor) right(ctx context.Context, out *pipeline.Out) error {
 		hosts = append(hosts, t.Hosts()...)
 	}
 	zoned := func(host string) bool { _, ok := a.Zone(host); return ok }
-	if len(hosts) == 0 || a.Refused(zoneRead) != nil || slices.ContainsFunc(hosts, zoned) {
+	if len(hosts) == 0 || a.Refused(sight.Zones) != nil || slices.ContainsFunc(hosts, zoned) {
 		return nil
 	}
 	return finding.Errorf("wrong-account", all[0].At(), "account %s has none of the %d scripts, and no zone of their hosts", d.Account.ID, len(all)).
 		Hintf("check CLOUDFLARE_ACCOUNT_ID and account_id in the wrangler files; a new project needs its domain on the account first")
+}
+
+// scope is all environments together, so that every kind of thing is listed once.
+func (d *Doctor) scope() live.Scope {
+	all := live.Scope{Stores: true, Lenient: true}
+	for _, t := range d.Targets {
+		one := check.Scope(t)
+		all.Scripts, all.Hosts, all.Zones = append(all.Scripts, one.Scripts...), append(all.Hosts, one.Hosts...), append(all.Zones, one.Zones...)
+		all.Uses.Queues = all.Uses.Queues || one.Uses.Queues
+		all.Uses.Databases = all.Uses.Databases || one.Uses.Databases
+		all.Uses.Namespaces = all.Uses.Namespaces || one.Uses.Namespaces
+		all.Uses.Buckets = all.Uses.Buckets || one.Uses.Buckets
+		all.Uses.Domains = all.Uses.Domains || one.Uses.Domains
+		for _, s := range t.Scripts { // providers that are not asked about
+			for _, n := range s.Needs {
+				all.Scripts = append(all.Scripts, n.Script)
+			}
+		}
+	}
+	slices.Sort(all.Scripts)
+	all.Scripts = slices.Compact(all.Scripts)
+	return all
 }
 
 // token asks what the token may, and whether this machine's clock is right.
@@ -73,21 +96,21 @@ func (d *Doctor) token() []pipeline.Task {
 }
 
 func (d *Doctor) permissions(_ context.Context, out *pipeline.Out) error {
-	needed := []string{queuesRead, databases, "Workers KV Storage:Read", "Workers R2 Storage:Read", zoneRead, routesRead}
+	needed := []string{sight.Queues, sight.Databases, "Workers KV Storage:Read", "Workers R2 Storage:Read", sight.Zones, sight.Routes}
 	lacking := 0
-	for _, p := range append(needed, dnsRead) {
-		err := d.seen.why(p)
+	for _, p := range append(needed, sight.DNS) {
+		err := d.seen.Refused(p)
 		if err == nil {
 			continue
 		}
 		lacking++
 		f := finding.Errorf("missing-permission", finding.Position{}, "the account refuses what needs %s: %s", p, err)
-		if p == dnsRead { // no promotion needs it
+		if p == sight.DNS { // no promotion needs it
 			f.Severity = finding.Warning
 		}
 		out.Note(f.Hintf("give the token the permission %q; what it is for is not known until then", p))
 	}
-	out.Endf("%s lacking", many(lacking, "permission"))
+	out.Endf("%s lacking", finding.Many(lacking, "permission"))
 	if lacking == 0 {
 		out.Endf("all")
 	}
@@ -100,13 +123,13 @@ const clockTolerance = 30 * time.Second
 
 func (d *Doctor) clock(_ context.Context, out *pipeline.Out) error {
 	if d.Account.Clock == nil {
-		d.unknown(out, finding.Position{}, "nothing compared it")
+		sight.Unknown(out, finding.Position{}, "nothing compared it")
 		return nil
 	}
 	skew, ok := d.Account.Clock.Skew()
 	switch {
 	case !ok:
-		d.unknown(out, finding.Position{}, "no answer told a date")
+		sight.Unknown(out, finding.Position{}, "no answer told a date")
 		return nil
 	case skew.Abs() < clockTolerance:
 		out.Endf("to within %s", max(skew.Abs().Round(time.Second), time.Second))
@@ -120,22 +143,4 @@ func (d *Doctor) clock(_ context.Context, out *pipeline.Out) error {
 	out.Note(finding.Warnf("clock", finding.Position{}, "the clock of this machine is %s %s Cloudflare's: certificates and tokens may seem to be invalid", skew.Abs().Round(time.Second), word).
 		Hintf("set the clock, or start its synchronization"))
 	return nil
-}
-
-// waived turns findings that the project waives into warnings.
-func (d *Doctor) waived(out *pipeline.Out, all []finding.Finding) {
-	for _, f := range all {
-		out.Note(d.Project.Settings.Waived(f))
-	}
-}
-
-// join makes one text of an error's lines.
-func join(err error) string {
-	if err == nil {
-		return ""
-	}
-	if f, ok := errors.AsType[finding.Finding](err); ok {
-		return f.Message
-	}
-	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/sight"
 )
 
 // Mark is how well something is.
@@ -81,7 +82,7 @@ func answer(topic string, did pipeline.Did) Answer {
 			a.Mark = Broken
 		case f.Severity == finding.Warning && a.Mark != Broken:
 			a.Mark = Look
-		case f.Rule == notKnown && a.Mark == Well:
+		case f.Rule == sight.NotKnown && a.Mark == Well:
 			a.Mark = Unknown
 		}
 		if f.Severity > finding.Notice {

@@ -9,9 +9,12 @@ import (
 
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/diagnosis"
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -27,17 +30,25 @@ type verdict struct {
 // code asks for what makes a Worker answer error 1101: node builtins without the flag,
 // exports that the runtime refuses, bindings that nobody declares.
 func (d *Doctor) code() []pipeline.Task {
-	has := func(s patient) bool { return s.Section.Module.Main.Written() }
-	return d.each("Can the runtime run the code of", has, func(_ context.Context, out *pipeline.Out, s patient) error {
-		v := d.judge(s)
-		d.waived(out, v.found)
-		out.Endf("%s", v.words)
-		return nil
-	})
+	var tasks []pipeline.Task
+	for _, s := range sight.Patients(d.Targets) {
+		if !s.Section.Module.Main.Written() {
+			continue
+		}
+		tasks = append(tasks, pipeline.Task{Title: "Can the runtime run the code of " + s.Name, At: s.At(), Do: func(_ context.Context, out *pipeline.Out) error {
+			v := d.judge(s)
+			for _, f := range v.found {
+				out.Note(d.Project.Settings.Waived(f))
+			}
+			out.Endf("%s", v.words)
+			return nil
+		}})
+	}
+	return tasks
 }
 
 // judge looks at the sources of a script, once.
-func (d *Doctor) judge(s patient) verdict {
+func (d *Doctor) judge(s sight.Patient) verdict {
 	return d.judged.get(s.Name, func() verdict {
 		o := stage.Options(d.Dir, s.Script)
 		if o.Files.NoBundle {
@@ -54,10 +65,11 @@ func (d *Doctor) judge(s patient) verdict {
 		if err != nil {
 			return verdict{finding.From(err, "bundle", s.Section.Module.Main.At), "it cannot be read"}
 		}
+		now, _ := d.seen.Version(s.Name) // without one, its secrets and flags are not known
 		v := verdict{found: check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b)}
-		v.found = append(v.found, check.Undeclared(s.Script, b, d.bound(s)...)...)
-		v.found = append(v.found, d.flags(s, o, b)...)
-		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), many(len(b.Exports), "export"), many(len(b.Builtins), "builtin"), many(len(b.Reads), "name"))
+		v.found = append(v.found, check.Undeclared(s.Script, b, drift.Secrets(now)...)...)
+		v.found = append(v.found, d.flags(s, now, o, b)...)
+		v.words = fmt.Sprintf("%s, %s, %s, %s of env", flagWords(o.Target.Flags), finding.Many(len(b.Exports), "export"), finding.Many(len(b.Builtins), "builtin"), finding.Many(len(b.Reads), "name"))
 		return v
 	})
 }
@@ -69,21 +81,10 @@ func flagWords(flags []string) string {
 	return strings.Join(flags, ", ")
 }
 
-// bound are the secrets that the live version has.
-func (d *Doctor) bound(s patient) []string {
-	var names []string
-	for _, b := range d.seen.versions[s.Name].Resources.Bindings {
-		if name, _ := b["name"].(string); drift.IsSecret(b) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // flags finds a live version without the flags that the code needs, although the
 // configuration has them.
-func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.Finding {
-	live := d.seen.versions[s.Name].Resources.Runtime
+func (d *Doctor) flags(s sight.Patient, now cloudflare.Version, o bundle.Options, b *bundle.Bundle) []finding.Finding {
+	live := now.Resources.Runtime
 	if live.Date == "" || slices.Equal(slices.Sorted(slices.Values(live.Flags)), slices.Sorted(slices.Values(o.Target.Flags))) {
 		return nil
 	}
@@ -92,7 +93,7 @@ func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.
 	for _, f := range check.Code(d.Project.FS(), s.Script, o.Target.Mode(), b) {
 		if f.Rule == "nodejs-compat" {
 			f.Message = "the live version of " + s.Name + " has " + flagWords(live.Flags) + ": " + f.Message
-			all = append(all, f.Hintf("%s brings the flags of the configuration; %s", s.promote(), d.served(s)))
+			all = append(all, f.Hintf("%s brings the flags of the configuration; %s", s.Promote(), d.seen.Served(s.Name)))
 		}
 	}
 	return all
@@ -100,9 +101,9 @@ func (d *Doctor) flags(s patient, o bundle.Options, b *bundle.Bundle) []finding.
 
 // causes are the reasons that are known why a Worker throws, each as one sentence,
 // with their places.
-func (d *Doctor) causes(s patient) (words []string, places []finding.Position) {
+func (d *Doctor) causes(s sight.Patient) (words []string, places []finding.Position) {
 	found := slices.Clone(d.judge(s).found)
-	for _, f := range append(found, d.lost(s)...) {
+	for _, f := range append(found, diagnosis.Lost(&d.seen, s)...) {
 		if f.Severity == finding.Error {
 			words, places = append(words, f.Message), append(places, f.At)
 		}

@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/diagnosis"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -36,7 +37,7 @@ type Doctor struct {
 	// Now is the time; nil means the machine's.
 	Now func() time.Time
 
-	seen   sight
+	seen   sight.Sight
 	faces  faces
 	judged judged
 }
@@ -66,9 +67,10 @@ type Names struct {
 func (d *Doctor) Steps() []pipeline.Step {
 	const account = "account"
 	steps := []pipeline.Step{{Stage: topic{account, d.account()}}}
+	ask := diagnosis.Questions{Project: d.Project, Targets: d.Targets, Seen: &d.seen, Recorded: d.Recorded, Now: d.Now}
 	for _, t := range []topic{
-		{"token", d.token()}, {"code", d.code()}, {"objects", d.objects()}, {"hosts", d.hosts()}, {"health", d.health()},
-		{"smoke", d.smoke()}, {"queues", d.queues()}, {"deployments", d.deployments()}, {"exposure", d.exposure()}, {"drift", d.drift()},
+		{"token", d.token()}, {"code", d.code()}, {"objects", ask.Objects()}, {"hosts", d.hosts()}, {"health", d.health()},
+		{"smoke", ask.Smoke()}, {"queues", ask.Queues()}, {"deployments", ask.Deployments()}, {"exposure", ask.Exposure()}, {"drift", ask.Drift()},
 	} {
 		needs := []string{account}
 		if t.name == "code" || t.name == "hosts" || t.name == "health" {
@@ -112,56 +114,6 @@ func (t topic) Tasks() []pipeline.Task {
 	return tasks
 }
 
-// patient is one script in its environment.
-type patient struct {
-	env string
-	project.Script
-}
-
-// patients are all scripts that are asked about, in deploy order.
-func (d *Doctor) patients() []patient {
-	var all []patient
-	for _, t := range d.Targets {
-		for _, s := range t.Scripts {
-			all = append(all, patient{t.Env, s})
-		}
-	}
-	return all
-}
-
-// each makes a question about every script for which there is one to ask.
-func (d *Doctor) each(question string, asks func(patient) bool, ask func(context.Context, *pipeline.Out, patient) error) []pipeline.Task {
-	var tasks []pipeline.Task
-	for _, s := range d.patients() {
-		if asks == nil || asks(s) {
-			tasks = append(tasks, pipeline.Task{Title: question + " " + s.Name, At: s.At(), Do: func(ctx context.Context, out *pipeline.Out) error {
-				return ask(ctx, out, s)
-			}})
-		}
-	}
-	return tasks
-}
-
-// deployed is a question that makes sense only of a script that is there.
-func (d *Doctor) deployed(ask func(context.Context, *pipeline.Out, patient) error) func(context.Context, *pipeline.Out, patient) error {
-	return func(ctx context.Context, out *pipeline.Out, s patient) error {
-		if len(d.seen.live.Scripts[s.Name].Serving.Versions) == 0 {
-			d.unknown(out, s.At(), "%s is not deployed", s.Name)
-			return nil
-		}
-		return ask(ctx, out, s)
-	}
-}
-
-// promote is the command that brings one Worker of an environment to what the
-// configuration says.
-func (s patient) promote() string {
-	return "deploy-action promote --env " + s.env + " --worker " + s.Worker
-}
-
-// logs is the command that shows what a Worker says.
-func (s patient) logs() string { return "deploy-action logs --env " + s.env + " --worker " + s.Worker }
-
 // once is a thing that is found out when it is first asked for.
 type once[T any] struct {
 	mu  sync.Mutex
@@ -182,24 +134,3 @@ func (o *once[T]) get(key string, find func() T) T {
 	o.mu.Unlock()
 	return f()
 }
-
-func (d *Doctor) now() time.Time {
-	if d.Now == nil {
-		return time.Now()
-	}
-	return d.Now()
-}
-
-// many counts things.
-func many(n int, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "s"):
-		return fmt.Sprintf("%d %ses", n, thing)
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// at writes a time for people.
-func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

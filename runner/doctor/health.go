@@ -2,17 +2,14 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
-	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/stage"
 )
 
@@ -25,16 +22,16 @@ func (d *Doctor) health() []pipeline.Task {
 		for _, e := range t.Endpoints {
 			s, _ := t.Script(e.Script)
 			tasks = append(tasks, pipeline.Task{Title: "Is it well: " + e.Host, At: e.At, Do: func(ctx context.Context, out *pipeline.Out) error {
-				return d.face(ctx, out, h, e, patient{t.Env, s})
+				return d.face(ctx, out, h, e, sight.Patient{Env: t.Env, Script: s})
 			}})
 		}
 	}
 	return tasks
 }
 
-func (d *Doctor) face(ctx context.Context, out *pipeline.Out, h stage.Health, e project.Endpoint, s patient) error {
-	if a := d.seen.live; a != nil && serving(a.Scripts[s.Name]) == "" {
-		d.unknown(out, e.At, "%s is not deployed", s.Name) // another topic's finding
+func (d *Doctor) face(ctx context.Context, out *pipeline.Out, h stage.Health, e project.Endpoint, s sight.Patient) error {
+	if d.seen.Live != nil && d.seen.Serving(s.Name) == "" {
+		sight.Unknown(out, e.At, "%s is not deployed", s.Name) // another topic's finding
 		return nil
 	}
 	r := d.ask(ctx, e.Host)
@@ -43,13 +40,13 @@ func (d *Doctor) face(ctx context.Context, out *pipeline.Out, h stage.Health, e 
 		return stage.Unreachable(e, r.url, r.err)
 	}
 	words, err := h.Judge(e, r.url, r.Answer)
-	out.Endf("%s", strings.TrimPrefix(words+", "+d.served(s), ", "))
+	out.Endf("%s", strings.TrimPrefix(words+", "+d.seen.Served(s.Name), ", "))
 	switch {
 	case err == nil:
 		return nil
 	case stage.Legacy(r.Answer):
-		return finding.Errorf("old-code", e.At, "%s answers in the legacy format, so old code is live: %s%s", r.url, d.served(s), d.expected(s)).
-			Hintf("bring the newest code with %s", s.promote())
+		return finding.Errorf("old-code", e.At, "%s answers in the legacy format, so old code is live: %s%s", r.url, d.seen.Served(s.Name), d.seen.Expected(s.Name, d.Recorded[s.Env])).
+			Hintf("bring the newest code with %s", s.Promote())
 	case threw(r.Answer):
 		return d.thrown(e, s, r)
 	}
@@ -63,34 +60,12 @@ func threw(a probe.Answer) bool {
 }
 
 // thrown connects error 1101 with its cause, if one of the known ones is there.
-func (d *Doctor) thrown(e project.Endpoint, s patient, r reply) error {
-	f := finding.Errorf("error-1101", e.At, "%s answers error 1101, the Worker threw; %s", r.url, d.served(s))
+func (d *Doctor) thrown(e project.Endpoint, s sight.Patient, r reply) error {
+	f := finding.Errorf("error-1101", e.At, "%s answers error 1101, the Worker threw; %s", r.url, d.seen.Served(s.Name))
 	causes, places := d.causes(s)
 	if len(causes) == 0 {
-		return f.Hintf("none of the known causes is there: see what it throws with %s", s.logs())
+		return f.Hintf("none of the known causes is there: see what it throws with %s", s.Logs())
 	}
 	f.Message += "; the cause: " + strings.Join(causes, "; and ")
-	return f.Hintf("mend that, then %s; what it throws is seen with %s", s.promote(), s.logs()).See(places...)
-}
-
-// served says which version serves a script, since when, by whom and of which release.
-func (d *Doctor) served(s patient) string {
-	if d.seen.live == nil {
-		return "which version serves is not known"
-	}
-	now := d.seen.live.Scripts[s.Name]
-	if len(now.Serving.Versions) == 0 {
-		return "nothing serves it"
-	}
-	return fmt.Sprintf("version %s serves since %s, deployed by %s%s", release.Brief(serving(now)), at(now.Serving.CreatedOn.Time), author(now.Serving), of(now))
-}
-
-// expected says what the last recorded release put, if something else serves.
-func (d *Doctor) expected(s patient) string {
-	placed, ok := d.Recorded[s.env].Placed(s.Name)
-	by := brought(d.seen.account().Scripts[s.Name])
-	if !ok || placed.Version == "" || slices.ContainsFunc(by.Versions, func(v cloudflare.Traffic) bool { return v.Version == placed.Version }) {
-		return ""
-	}
-	return fmt.Sprintf("; release %s, the last that was recorded here, put version %s", d.Recorded[s.env].Release, release.Brief(placed.Version))
+	return f.Hintf("mend that, then %s; what it throws is seen with %s", s.Promote(), s.Logs()).See(places...)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -90,7 +91,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 			words += ", custom domain"
 		}
 	} else {
-		out.Note(finding.Notef(notKnown, r.At, "not known: the account does not tell of its record"))
+		out.Note(finding.Notef(sight.NotKnown, r.At, "not known: the account does not tell of its record"))
 	}
 	answer := d.ask(ctx, host)
 	found, err := d.resolved(ctx, env, host, record, known, answer.err)
@@ -99,7 +100,7 @@ func (d *Doctor) host(ctx context.Context, out *pipeline.Out, env, host string, 
 		return err
 	}
 	if answer.err != nil && strings.Contains(answer.err.Error(), "certificate") {
-		return finding.Errorf("certificate", r.At, "%s has no certificate that can be trusted: %s", host, join(answer.err)).
+		return finding.Errorf("certificate", r.At, "%s has no certificate that can be trusted: %s", host, finding.Quote(answer.err)).
 			Hintf("the universal certificate covers names one level below the zone: order one for %s under SSL/TLS, Edge Certificates, and see that the record is proxied", host)
 	}
 	return nil
@@ -120,15 +121,15 @@ func describe(r cloudflare.WholeRecord) string {
 // record is the record that leads a host to Cloudflare; false when the account does not
 // tell. None, or one that goes past Cloudflare, is a finding.
 func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRecord, bool, error) {
-	if d.seen.live == nil || d.seen.why(zoneRead) != nil || d.seen.why(dnsRead) != nil {
+	if d.seen.Live == nil || d.seen.Refused(sight.Zones) != nil || d.seen.Refused(sight.DNS) != nil {
 		return cloudflare.WholeRecord{}, false, nil
 	}
-	zone, ok := d.seen.live.Zone(host)
+	zone, ok := d.seen.Live.Zone(host)
 	if !ok {
 		return cloudflare.WholeRecord{}, false, finding.Errorf("no-zone", r.At, "no zone of the account holds %s", host).
 			Hintf("add the domain to the account, or give the token Zone:Read for it")
 	}
-	all := d.seen.records[zone.ID]
+	all := d.seen.Records(zone.ID)
 	for name := host; ; {
 		var there []cloudflare.WholeRecord
 		for _, one := range all {
@@ -162,8 +163,8 @@ func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRec
 
 // ownerless tells whether the script of a route is not deployed.
 func (d *Doctor) ownerless(env string, r wrangler.Route) bool {
-	return slices.ContainsFunc(d.patients(), func(s patient) bool {
-		return s.env == env && slices.Contains(s.Section.Triggers.Routes, r) && serving(d.seen.live.Scripts[s.Name]) == ""
+	return slices.ContainsFunc(sight.Patients(d.Targets), func(s sight.Patient) bool {
+		return s.Env == env && slices.Contains(s.Section.Triggers.Routes, r) && d.seen.Serving(s.Name) == ""
 	})
 }
 
@@ -180,13 +181,13 @@ func (d *Doctor) resolved(ctx context.Context, env, host string, record cloudfla
 		around := failed == nil && d.Names.Around != nil && d.Names.Around(host)
 		switch {
 		case known && around:
-			return "not known to the resolver", finding.Warnf("dns-propagation", finding.Position{}, "%s has its record (%s), and %s answers for it, but the resolver of this machine does not know it yet: %s", host, describe(record), probe.Anycast, join(err)).
+			return "not known to the resolver", finding.Warnf("dns-propagation", finding.Position{}, "%s has its record (%s), and %s answers for it, but the resolver of this machine does not know it yet: %s", host, describe(record), probe.Anycast, finding.Quote(err)).
 				Hintf("wait up to 5 minutes; until then give --resolve %s:443:%s", host, probe.Anycast)
 		case around:
 			return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "the resolver does not know %s, although %s answers for it", host, probe.Anycast).
 				Hintf("see that there is a record with deploy-action dns --env %s --dry-run", env)
 		}
-		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, join(cmp.Or(failed, err))).
+		return "not known to the resolver", finding.Errorf("dns", finding.Position{}, "neither does the resolver know %s, nor does %s answer for it: %s", host, probe.Anycast, finding.Quote(cmp.Or(failed, err))).
 			Hintf("see whether this machine reaches the internet, and whether the zone's name servers are Cloudflare's")
 	}
 	words := "at " + addresses(found)

@@ -67,8 +67,18 @@ func host(script, own string) string {
 	return " of " + script
 }
 
-// IsSecret tells whether a live binding is a secret.
-func IsSecret(b map[string]any) bool { return b["type"] == "secret_text" || b["type"] == "secret_key" }
+// Secrets are the names of the secrets that a live version has.
+func Secrets(v cloudflare.Version) []string {
+	var names []string
+	for _, b := range v.Resources.Bindings {
+		if name, _ := b["name"].(string); isSecret(b) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func isSecret(b map[string]any) bool { return b["type"] == "secret_text" || b["type"] == "secret_key" }
 
 func isVar(b map[string]any) bool { return b["type"] == "plain_text" || b["type"] == "json" }
 
@@ -102,7 +112,7 @@ func Bindings(s project.Script, given []string, have []map[string]any) (bound, v
 		bound = append(bound, d)
 	}
 	for name, now := range before {
-		kept := IsSecret(now) || isVar(now) && s.Section.Settings.KeepVars.V
+		kept := isSecret(now) || isVar(now) && s.Section.Settings.KeepVars.V
 		switch {
 		case wanted[name] || kept:
 		case isVar(now):
@@ -112,7 +122,7 @@ func Bindings(s project.Script, given []string, have []map[string]any) (bound, v
 		}
 	}
 	for _, name := range given {
-		if now, ok := before[name]; !ok || !IsSecret(now) {
+		if now, ok := before[name]; !ok || !isSecret(now) {
 			bound = append(bound, preview.Difference{Op: preview.Add, Name: name, To: "a secret"})
 		}
 	}

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/preview"
-	"github.com/tminus/deploy-action/runner/project"
 )
 
 const config = `name = "tminus-api"
@@ -21,19 +19,6 @@ kv_namespaces = [{ binding = "CACHE", id = "one" }]
 durable_objects.bindings = [{ name = "GRAPH", class_name = "Graph" }]
 vars = { MODE = "new", LIMITS = { perHour = 5 } }
 `
-
-func api(t *testing.T) project.Script {
-	t.Helper()
-	loaded, err := project.Load(fstest.MapFS{"workers/api/wrangler.toml": {Data: []byte(config)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := loaded.In("staging")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return target.Scripts[0]
-}
 
 func words(all []preview.Difference) string {
 	var text []string
@@ -67,12 +52,12 @@ func TestALiveVersionIsHeldAgainstTheConfiguration(t *testing.T) {
 		}, same...), "remove EXTRA [queue work] []", "remove LEFT [] []"},
 	}
 	for _, tt := range tests {
-		bound, vars := drift.Bindings(api(t), nil, tt.have)
+		bound, vars := drift.Bindings(script(t, config), nil, tt.have)
 		if words(bound) != tt.bound || words(vars) != tt.vars {
 			t.Errorf("%s: %q, %q", tt.name, words(bound), words(vars))
 		}
 	}
-	if bound, _ := drift.Bindings(api(t), []string{"NEW_SECRET"}, same); words(bound) != "add NEW_SECRET [] [a secret]" {
+	if bound, _ := drift.Bindings(script(t, config), []string{"NEW_SECRET"}, same); words(bound) != "add NEW_SECRET [] [a secret]" {
 		t.Errorf("%q", words(bound))
 	}
 }
@@ -90,7 +75,7 @@ func TestCompatibilityIsComparedAsFarAsItIsTold(t *testing.T) {
 	} {
 		var v cloudflare.Version
 		v.Resources.Runtime.Date, v.Resources.Runtime.Flags = tt.date, tt.flags
-		if got := words(drift.Runtime(api(t), v)); got != tt.want {
+		if got := words(drift.Runtime(script(t, config), v)); got != tt.want {
 			t.Errorf("%s %v: %q", tt.date, tt.flags, got)
 		}
 	}

@@ -6,7 +6,8 @@
 // make findings; gates are closed by them; observers show them. A finding is
 // also an error value, so any function that can fail may return one, and
 // [From] turns whatever error arrives at the end of the line into findings in
-// one place.
+// one place. [Many], [When] and [Quote] are how their sentences count things, tell
+// times and repeat what an error says.
 //
 // The room knows nothing of Cloudflare, of GitHub or of how findings are shown.
 // It imports nothing of ours.

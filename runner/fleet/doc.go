@@ -8,6 +8,6 @@
 // is going and whether it was touched.
 //
 // The room decides how each script travels; what is sent is made by upload, the
-// account is read by live. Its other neighbours are pipeline, project, release,
-// check, remedy and bundle, on whose shelf the code lies.
+// account is read by live, and compared by drift. Its other neighbours are pipeline,
+// project, release, check, remedy and bundle, on whose shelf the code lies.
 package fleet

@@ -82,7 +82,7 @@ func whoWhen(who string, when time.Time) string {
 		text += " by " + who
 	}
 	if !when.IsZero() {
-		text += fmt.Sprintf(" at %s", when.UTC().Format("2006-01-02 15:04:05Z"))
+		text += " at " + finding.When(when)
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tminus/deploy-action/runner/check"
+	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/project"
@@ -109,7 +110,7 @@ func (d Deploy) plan(a *live.Account, s project.Script) (*move, error) {
 		return nil, fmt.Errorf("%s was not bundled", s.Worker)
 	}
 	var problems []finding.Finding
-	m.want, problems = Wanted(a, s)
+	m.want, problems = drift.Wanted(a, s)
 	return m, finding.Join(problems)
 }
 
@@ -124,7 +125,7 @@ func (d Deploy) inTheWay(a *live.Account, all []*move) []finding.Finding {
 			continue // it gives it up in this release
 		}
 		s, _ := d.Target.Script(c.Script)
-		found = append(found, finding.Errorf("trigger-taken", Place(s, c), "%s %s belongs to %s", c.Kind, c.Subject, c.Owner).
+		found = append(found, finding.Errorf("trigger-taken", drift.Place(s, c), "%s %s belongs to %s", c.Kind, c.Subject, c.Owner).
 			Hintf("take it from %s first, or remove it here", c.Owner))
 	}
 	return found

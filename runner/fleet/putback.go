@@ -7,6 +7,7 @@ import (
 
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -149,7 +150,7 @@ func (p PutBack) triggers(ctx context.Context, out *pipeline.Out) error {
 		out.Sayf("%s: %s", c.Script, c)
 		if err := c.Apply(ctx, p.Client); err != nil {
 			s, _ := p.Target.Script(c.Script)
-			out.Note(finding.Errorf("not-put-back", Place(s, c), "%s could not be undone: %s", c, err).
+			out.Note(finding.Errorf("not-put-back", drift.Place(s, c), "%s could not be undone: %s", c, err).
 				Hintf("set it by hand; it was %s before this release", beforeText(c)))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
+	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -112,7 +113,7 @@ func (d Deploy) trigger(ctx context.Context, out *pipeline.Out) error {
 func (d Deploy) apply(ctx context.Context, out *pipeline.Out, s project.Script, c live.Change) error {
 	d.Fleet.triggering(c.Script)
 	out.Sayf("%s: %s", c.Script, c)
-	return at(remedy.For(c.Apply(ctx, d.Client), permissionFor(c.Kind)), Place(s, c))
+	return at(remedy.For(c.Apply(ctx, d.Client), permissionFor(c.Kind)), drift.Place(s, c))
 }
 
 func permissionFor(k live.Kind) string {

@@ -41,7 +41,7 @@ func (l Look) database(ctx context.Context, of project.Database) (database, erro
 		d.Unread = d.found[0].Rule == missingPermission
 	}
 	for _, name := range d.now.Unknown {
-		f := stage.UnknownMigration(of, name)
+		f := of.Orphan(name)
 		f.At = of.At
 		d.found = append(d.found, f)
 	}

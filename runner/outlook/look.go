@@ -25,8 +25,8 @@ type Look struct {
 // Env is the environment.
 func (l Look) Env() string { return l.Deploy.Target.Env }
 
-// sight is what one look saw.
-type sight struct {
+// view is what one look saw.
+type view struct {
 	fleet.Outlook
 	databases []database
 }
@@ -78,8 +78,8 @@ func (l Look) Make(ctx context.Context) (preview.Environment, error) {
 }
 
 // look asks for scripts and databases side by side.
-func (l Look) look(ctx context.Context) (sight, error) {
-	s := sight{databases: make([]database, len(l.Migrate.Databases))}
+func (l Look) look(ctx context.Context) (view, error) {
+	s := view{databases: make([]database, len(l.Migrate.Databases))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { s.Outlook, err = l.Deploy.Outlook(ctx); return err })
 	for i, d := range l.Migrate.Databases {
@@ -94,7 +94,7 @@ func (l Look) look(ctx context.Context) (sight, error) {
 
 // closer asks, side by side, for what only a reader wants to know, and proves the
 // pending migrations.
-func (l Look) closer(ctx context.Context, s sight) (versions map[string]cloudflare.Version, found []finding.Finding, err error) {
+func (l Look) closer(ctx context.Context, s view) (versions map[string]cloudflare.Version, found []finding.Finding, err error) {
 	var lost []finding.Finding
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { versions, err = l.versions(ctx, s); return err })
@@ -111,7 +111,7 @@ func (l Look) closer(ctx context.Context, s sight) (versions map[string]cloudfla
 }
 
 // seen are the parts of what was seen that a promotion depends on.
-func (s sight) seen(env string) preview.Seen {
+func (s view) seen(env string) preview.Seen {
 	all := preview.Seen{Environment: env}
 	for _, m := range s.Moves {
 		all.Parts = append(all.Parts, preview.Part{
@@ -148,7 +148,7 @@ func servedBy(m fleet.Move) string {
 	}
 	text := "now " + release.Brief(shares[0].Version) + " serves"
 	if t := m.Before.Serving.CreatedOn; !t.IsZero() {
-		text += " since " + t.UTC().Format("2006-01-02 15:04:05Z")
+		text += " since " + finding.When(t.Time)
 	}
 	if label, ok := m.Before.Label(); ok {
 		text += ", of release " + label.Release

@@ -109,7 +109,7 @@ func describe(c release.Consumer, letters bool, keys []string) string {
 
 // records finds routes whose host no proxied DNS record brings to Cloudflare. A
 // token that may not read records is told, once.
-func (l Look) records(ctx context.Context, s sight) ([]finding.Finding, error) {
+func (l Look) records(ctx context.Context, s view) ([]finding.Finding, error) {
 	hosts, custom := map[string]wrangler.Route{}, map[string]bool{}
 	for _, m := range s.Moves {
 		for _, r := range m.Script.Section.Triggers.Routes {

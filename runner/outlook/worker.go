@@ -23,7 +23,7 @@ import (
 
 // versions reads the live versions of the scripts that change or get secrets: an
 // unchanged one has the bindings of the configuration.
-func (l Look) versions(ctx context.Context, s sight) (map[string]cloudflare.Version, error) {
+func (l Look) versions(ctx context.Context, s view) (map[string]cloudflare.Version, error) {
 	var mu sync.Mutex
 	all := map[string]cloudflare.Version{}
 	group, ctx := errgroup.WithContext(ctx)
@@ -49,7 +49,7 @@ func (l Look) versions(ctx context.Context, s sight) (map[string]cloudflare.Vers
 
 // worker is what would change of one script. The version is the live one, zero
 // when it was not read.
-func (l Look) worker(s sight, m fleet.Move, v cloudflare.Version) preview.Worker {
+func (l Look) worker(s view, m fleet.Move, v cloudflare.Version) preview.Worker {
 	w := preview.Worker{
 		Worker: m.Script.Worker, Script: m.Script.Name, At: m.Script.At(), Way: preview.Changed, Why: m.OneWay,
 		To: release.Short(m.Digest), Serving: m.Before.Shares(), Settings: m.Settings,
@@ -113,19 +113,14 @@ func list(names []string) string {
 // secrets says what becomes of each secret, by the bindings of the live version.
 func secrets(m fleet.Move, v cloudflare.Version) preview.Secrets {
 	s := preview.Secrets{Given: m.Upload.Known()}
-	bound := map[string]bool{}
-	for _, b := range v.Resources.Bindings {
-		if name, _ := b["name"].(string); drift.IsSecret(b) {
-			bound[name] = true
-		}
-	}
-	for name := range bound {
+	bound := drift.Secrets(v)
+	for _, name := range bound {
 		if !slices.Contains(s.Given, name) {
 			s.Kept = append(s.Kept, name)
 		}
 	}
 	for _, name := range m.Script.Secrets {
-		if !bound[name] && !slices.Contains(s.Given, name) {
+		if !slices.Contains(bound, name) && !slices.Contains(s.Given, name) {
 			s.Missing = append(s.Missing, name)
 		}
 	}

@@ -3,6 +3,8 @@ package preview
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tminus/deploy-action/runner/finding"
 )
 
 // Count is how much would change.
@@ -76,27 +78,20 @@ func (c Count) Nothing() bool { return c.Changed == 0 && c.Migrations == 0 }
 // String says how much would change: "3 of 9 Workers change, 1 migration, 2 routes".
 func (c Count) String() string {
 	if c.Nothing() {
-		return fmt.Sprintf("Nothing changes, %s", words(c.Workers, "Worker"))
+		return fmt.Sprintf("Nothing changes, %s", finding.Many(c.Workers, "Worker"))
 	}
 	verb := " change"
 	if c.Changed == 1 {
 		verb = " changes"
 	}
-	text := []string{fmt.Sprintf("%d of %s%s", c.Changed, words(c.Workers, "Worker"), verb)}
+	text := []string{fmt.Sprintf("%d of %s%s", c.Changed, finding.Many(c.Workers, "Worker"), verb)}
 	for _, part := range []struct {
 		n    int
 		word string
 	}{{c.Migrations, "migration"}, {c.Routes, "route"}, {c.Triggers - c.Routes, "other trigger"}, {c.Classes, "class migration"}} {
 		if part.n > 0 {
-			text = append(text, words(part.n, part.word))
+			text = append(text, finding.Many(part.n, part.word))
 		}
 	}
 	return strings.Join(text, ", ")
-}
-
-func words(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

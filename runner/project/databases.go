@@ -34,6 +34,13 @@ type Database struct {
 // Ledger is the name under which a migration file is recorded.
 func (d Database) Ledger(file string) string { return strings.TrimPrefix(file, d.Dir+"/") }
 
+// Orphan is the finding for a migration that was applied to the database, by its name
+// in the ledger, and that no file is there for.
+func (d Database) Orphan(name string) finding.Finding {
+	return finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
+		Hintf("it may come from another branch; bring the file back before migrations contradict each other")
+}
+
 // databases are the D1 databases of a target. The folder of migrations is the
 // binding's own migrations_dir; else that of a shared file such as
 // wrangler-d1.toml that describes the same database; else that of the database

@@ -98,12 +98,6 @@ func (m Migrate) History(ctx context.Context, d project.Database) ([]schema.Entr
 	return all, remedy.For(err, "D1:Edit")
 }
 
-// UnknownMigration is the finding for an applied migration that no file is there for.
-func UnknownMigration(d project.Database, name string) finding.Finding {
-	return finding.Warnf("unknown-migration", finding.Position{}, "%s was applied to %s, and no file of that name is in %s", name, d.Name, d.Dir).
-		Hintf("it may come from another branch; bring the file back before migrations contradict each other")
-}
-
 func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Database) error {
 	if d.Dir == "" {
 		out.Endf("nothing to apply")
@@ -114,7 +108,7 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 		return err
 	}
 	for _, name := range now.Unknown {
-		out.Note(UnknownMigration(d, name))
+		out.Note(d.Orphan(name))
 	}
 	id, applied, pending := now.ID, now.Applied, now.Pending
 	done := release.Migrated{Name: d.Name, ID: id}

@@ -107,7 +107,7 @@ func (s Script) metadata(secretOf func(name string) any) map[string]any {
 		m["logpush"] = set.Logpush.V
 	}
 	if len(set.TailConsumers) > 0 {
-		m["tail_consumers"] = Tails(s.Script)
+		m["tail_consumers"] = s.Script.Section.Settings.Tails()
 	}
 	return m
 }
@@ -168,15 +168,6 @@ func (s Script) keep() []string {
 		keep = append(keep, "plain_text", "json")
 	}
 	return keep
-}
-
-// Tails are the scripts that receive the script's logs, as the API wants them.
-func Tails(s project.Script) []map[string]any {
-	tails := []map[string]any{}
-	for _, t := range s.Section.Settings.TailConsumers {
-		tails = append(tails, t.Wire)
-	}
-	return tails
 }
 
 // placement is the configured placement as the API wants it; nil when it is off.

@@ -138,6 +138,15 @@ type Settings struct {
 	KeepVars Value[bool]
 }
 
+// Tails are the Workers that receive the script's logs, as the API wants them.
+func (s Settings) Tails() []map[string]any {
+	tails := []map[string]any{}
+	for _, t := range s.TailConsumers {
+		tails = append(tails, t.Wire)
+	}
+	return tails
+}
+
 // Tail is a Worker that receives this one's logs.
 type Tail struct {
 	Service Value[string]

@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -7,28 +7,28 @@ import (
 
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
-	"github.com/tminus/deploy-action/runner/fleet"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
-// drift asks of each script whether it is on the account as the configuration says.
-func (d *Doctor) drift() []pipeline.Task {
-	return d.each("Is it as configured:", nil, d.deployed(func(_ context.Context, out *pipeline.Out, s patient) error {
+// Drift asks of each script whether it is on the account as the configuration says.
+func (q Questions) Drift() []pipeline.Task {
+	return q.each("Is it as configured:", nil, q.deployed(func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
 		out.Endf("as configured")
-		all := append(d.lost(s), d.changed(s)...)
-		all = append(all, d.triggers(out, s)...)
+		all := append(Lost(q.Seen, s), q.changed(s)...)
+		all = append(all, q.triggers(out, s)...)
 		for _, f := range all {
 			out.Note(f)
 		}
 		if len(all) > 0 {
-			out.Endf("%d differences; %s", len(all), d.served(s))
+			out.Endf("%d differences; %s", len(all), q.Seen.Served(s.Name))
 		}
-		if err := d.seen.why("version " + s.Name); err != nil {
-			d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+		if _, err := q.Seen.Version(s.Name); err != nil {
+			sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		}
 		return nil
 	}))
@@ -36,9 +36,9 @@ func (d *Doctor) drift() []pipeline.Task {
 
 // differences are those of a script's bindings and variables, but for databases, which
 // are a topic of their own.
-func (d *Doctor) differences(s patient) (bound, vars []preview.Difference) {
-	v, ok := d.seen.versions[s.Name]
-	if !ok {
+func differences(seen *sight.Sight, s sight.Patient) (bound, vars []preview.Difference) {
+	v, err := seen.Version(s.Name)
+	if err != nil {
 		return nil, nil
 	}
 	all, vars := drift.Bindings(s.Script, nil, v.Resources.Bindings)
@@ -50,7 +50,7 @@ func (d *Doctor) differences(s patient) (bound, vars []preview.Difference) {
 	return bound, vars
 }
 
-func binding(s patient, name string) (wrangler.Binding, bool) {
+func binding(s sight.Patient, name string) (wrangler.Binding, bool) {
 	for _, b := range s.Section.Bindings {
 		if b.Name.V == name {
 			return b, true
@@ -59,28 +59,28 @@ func binding(s patient, name string) (wrangler.Binding, bool) {
 	return wrangler.Binding{}, false
 }
 
-// lost are bindings that the configuration has and the live version lacks: code that
+// Lost are bindings that the configuration has and the live version lacks: code that
 // uses one throws.
-func (d *Doctor) lost(s patient) []finding.Finding {
+func Lost(seen *sight.Sight, s sight.Patient) []finding.Finding {
 	var all []finding.Finding
-	bound, vars := d.differences(s)
+	bound, vars := differences(seen, s)
 	for _, one := range append(bound, vars...) {
 		if b, ok := binding(s, one.Name); ok && one.Op == preview.Add {
-			all = append(all, finding.Errorf("binding-lost", b.At, "the live version of %s has no binding %s, %s here; %s", s.Name, one.Name, drift.Points(b.Shape(), s.Name), d.served(s)).
-				Hintf("bring it with %s", s.promote()))
+			all = append(all, finding.Errorf("binding-lost", b.At, "the live version of %s has no binding %s, %s here; %s", s.Name, one.Name, drift.Points(b.Shape(), s.Name), seen.Served(s.Name)).
+				Hintf("bring it with %s", s.Promote()))
 		}
 	}
 	return all
 }
 
 // changed are bindings, variables and settings that are otherwise on the account.
-func (d *Doctor) changed(s patient) []finding.Finding {
+func (q Questions) changed(s sight.Patient) []finding.Finding {
 	var all []finding.Finding
 	say := func(at finding.Position, what string) {
-		all = append(all, finding.Warnf("drift", at, "%s of %s; %s", what, s.Name, d.served(s)).
-			Hintf("write it into %s, or have the configuration win with %s", s.File, s.promote()))
+		all = append(all, finding.Warnf("drift", at, "%s of %s; %s", what, s.Name, q.Seen.Served(s.Name)).
+			Hintf("write it into %s, or have the configuration win with %s", s.File, s.Promote()))
 	}
-	bound, vars := d.differences(s)
+	bound, vars := differences(q.Seen, s)
 	for i, one := range append(bound, vars...) {
 		kind := "binding"
 		if i >= len(bound) {
@@ -94,10 +94,11 @@ func (d *Doctor) changed(s patient) []finding.Finding {
 			say(b.At, fmt.Sprintf("%s %s is otherwise%s in the live version", kind, one.Name, bracketed(one.From)))
 		}
 	}
-	for _, one := range drift.Runtime(s.Script, d.seen.versions[s.Name]) {
+	v, _ := q.Seen.Version(s.Name) // without one, nothing differs
+	for _, one := range drift.Runtime(s.Script, v) {
 		say(s.Section.Keys[one.Name].At, fmt.Sprintf("%s is %q, not %q, in the live version", one.Name, one.From, one.To))
 	}
-	if _, names := fleet.Settings(s.Script, d.seen.live.Scripts[s.Name].Listed); len(names) > 0 {
+	if _, names := drift.Settings(s.Script, q.Seen.Script(s.Name).Listed); len(names) > 0 {
 		say(s.At(), fmt.Sprintf("%s differ from the configuration, as settings", strings.Join(names, ", ")))
 	}
 	return all
@@ -112,28 +113,28 @@ func bracketed(text string) string {
 
 // triggers compares what makes a script run, but for workers.dev, a topic of its own,
 // and consumers that are not registered, which the queues tell.
-func (d *Doctor) triggers(out *pipeline.Out, s patient) []finding.Finding {
-	want, all := fleet.Wanted(d.seen.live, s.Script)
-	if d.seen.why(zoneRead) != nil || d.seen.why(routesRead) != nil || d.seen.why(queuesRead) != nil {
-		d.unknown(out, s.At(), "the account does not list routes or queues")
+func (q Questions) triggers(out *pipeline.Out, s sight.Patient) []finding.Finding {
+	want, all := drift.Wanted(q.Seen.Live, s.Script)
+	if q.Seen.Refused(sight.Zones) != nil || q.Seen.Refused(sight.Routes) != nil || q.Seen.Refused(sight.Queues) != nil {
+		sight.Unknown(out, s.At(), "the account does not list routes or queues")
 		return nil
 	}
-	for _, c := range d.seen.live.Changes(map[string]release.Triggers{s.Name: want}) {
-		f := finding.Finding{Rule: "drift", Severity: finding.Warning, At: fleet.Place(s.Script, c)}
-		f = f.Hintf("%s has the configuration win", s.promote())
+	for _, c := range q.Seen.Live.Changes(map[string]release.Triggers{s.Name: want}) {
+		f := finding.Finding{Rule: "drift", Severity: finding.Warning, At: drift.Place(s.Script, c)}
+		f = f.Hintf("%s has the configuration win", s.Promote())
 		switch {
 		case c.Kind == live.KindWorkersDev || c.Kind == live.KindConsumer && c.Op == live.Add:
 			continue
 		case c.Op == live.Remove:
 			f.Message = fmt.Sprintf("%s %s leads to %s, and the configuration does not have it", c.Kind, c.Subject, s.Name)
 		case c.Kind == live.KindCrons:
-			f.Message = fmt.Sprintf("crons of %s are %s on the account, not %s", s.Name, strings.Join(d.seen.live.Scripts[s.Name].Triggers.Crons, ", "), c.Subject)
-			if len(d.seen.live.Scripts[s.Name].Triggers.Crons) == 0 {
+			f.Message = fmt.Sprintf("crons of %s are %s on the account, not %s", s.Name, strings.Join(q.Seen.Script(s.Name).Triggers.Crons, ", "), c.Subject)
+			if len(q.Seen.Script(s.Name).Triggers.Crons) == 0 {
 				f.Severity, f.Message = finding.Error, fmt.Sprintf("no cron starts %s, which wants %s", s.Name, c.Subject)
 			}
 		case c.Owner != "" && c.Owner != s.Name:
 			f.Severity, f.Message = finding.Error, fmt.Sprintf("%s %s of %s leads to %s", c.Kind, c.Subject, s.Name, c.Owner)
-			f = f.Hintf("take it from %s; if it is of this project, %s", c.Owner, s.promote())
+			f = f.Hintf("take it from %s; if it is of this project, %s", c.Owner, s.Promote())
 		case c.Op == live.Add:
 			f.Severity, f.Message = finding.Error, fmt.Sprintf("%s %s of %s is not on the account", c.Kind, c.Subject, s.Name)
 		case c.Kind == live.KindWorkflow:

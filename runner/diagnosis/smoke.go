@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -10,34 +10,35 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/schema"
-	"github.com/tminus/deploy-action/runner/stage"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
-// smoke asks for what makes register and login fail: migrations, secrets, and the
+// Smoke asks for what makes register and login fail: migrations, secrets, and the
 // database behind the binding. It does not register anybody.
-func (d *Doctor) smoke() []pipeline.Task {
+func (q Questions) Smoke() []pipeline.Task {
 	var tasks []pipeline.Task
-	for _, t := range d.Targets {
+	for _, t := range q.Targets {
 		for _, db := range t.Databases {
 			tasks = append(tasks, pipeline.Task{Title: "Are the migrations applied to " + db.Name, At: db.At, Do: func(_ context.Context, out *pipeline.Out) error {
-				return d.migrations(out, t.Env, db)
+				return q.migrations(out, t.Env, db)
 			}})
 		}
 	}
-	secrets := d.each("Are there the secrets of", func(s patient) bool { return len(wantedSecrets(s)) > 0 }, d.deployed(d.secrets))
-	bound := d.each("Is the right database bound to", func(s patient) bool { return slices.ContainsFunc(s.Section.Bindings, isD1) }, d.deployed(d.databases))
+	secrets := q.each("Are there the secrets of", func(s sight.Patient) bool { return len(wantedSecrets(s)) > 0 }, q.deployed(q.secrets))
+	bound := q.each("Is the right database bound to", func(s sight.Patient) bool { return slices.ContainsFunc(s.Section.Bindings, isD1) }, q.deployed(q.databases))
 	return slices.Concat(tasks, secrets, bound)
 }
 
 func isD1(b wrangler.Binding) bool { return b.Type == "d1" }
 
-func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) error {
-	if err := d.seen.why(databases); err != nil {
-		d.unknown(out, db.At, "the account does not list its databases: %s", join(err))
+func (q Questions) migrations(out *pipeline.Out, env string, db project.Database) error {
+	if err := q.Seen.Refused(sight.Databases); err != nil {
+		sight.Unknown(out, db.At, "the account does not list its databases: %s", finding.Quote(err))
 		return nil
 	}
-	there, ok := d.database(db)
+	there, ok := q.Seen.Database(db)
+	applied, unread := q.Seen.Ledger(there.ID)
 	switch {
 	case !ok:
 		return finding.Errorf("missing-store", db.At, "the account has no D1 database %s", strings.TrimSpace(db.Name+" "+db.ID)).
@@ -48,14 +49,13 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 	case db.Dir == "":
 		out.Endf("no folder of migrations is named for it")
 		return nil
-	case d.seen.why("ledger "+there.ID) != nil:
-		d.unknown(out, db.At, "its ledger cannot be read: %s", join(d.seen.why("ledger "+there.ID)))
+	case unread != nil:
+		sight.Unknown(out, db.At, "its ledger cannot be read: %s", finding.Quote(unread))
 		return nil
 	}
-	applied := d.seen.ledgers[there.ID]
 	pending := schema.Pending(db.Files, applied, db.Ledger)
 	for _, name := range schema.Unknown(db.Files, applied, db.Ledger) {
-		out.Note(stage.UnknownMigration(db, name))
+		out.Note(db.Orphan(name))
 	}
 	out.Endf("%d applied, %d pending", len(applied), len(pending))
 	if len(pending) == 0 {
@@ -65,13 +65,13 @@ func (d *Doctor) migrations(out *pipeline.Out, env string, db project.Database) 
 	if len(applied) == 0 {
 		return finding.Errorf("pending-migration", db.At, "no migration was ever applied to %s, so that its tables are missing", db.Name).Hintf("%s", hint)
 	}
-	out.Note(finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%s of %s not applied, the first is %s", many(len(pending), "migration"), db.Name, db.Ledger(pending[0])).
+	out.Note(finding.Warnf("pending-migration", finding.Position{File: pending[0], Line: 1}, "%s of %s not applied, the first is %s", finding.Many(len(pending), "migration"), db.Name, db.Ledger(pending[0])).
 		Hintf("%s", hint).See(db.At))
 	return nil
 }
 
 // wantedSecrets are the names of the secrets that a script must have.
-func wantedSecrets(s patient) []string {
+func wantedSecrets(s sight.Patient) []string {
 	names := slices.Clone(s.Secrets)
 	for _, name := range s.Section.Settings.Secrets {
 		names = append(names, name.V)
@@ -81,12 +81,13 @@ func wantedSecrets(s patient) []string {
 }
 
 // secrets asks the live version for the names of its secrets.
-func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s patient) error {
-	if err := d.seen.why("version " + s.Name); err != nil {
-		d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+func (q Questions) secrets(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+	v, err := q.Seen.Version(s.Name)
+	if err != nil {
+		sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
 	}
-	has := d.bound(s)
+	has := drift.Secrets(v)
 	var missing []string
 	for _, name := range wantedSecrets(s) {
 		if !slices.Contains(has, name) {
@@ -96,27 +97,28 @@ func (d *Doctor) secrets(_ context.Context, out *pipeline.Out, s patient) error 
 	out.Endf("%d of %d", len(wantedSecrets(s))-len(missing), len(wantedSecrets(s)))
 	if len(missing) > 0 {
 		out.Note(finding.Errorf("missing-secret", s.At(), "%s does not have %s", s.Name, strings.Join(missing, ", ")).
-			Hintf("set what is missing with deploy-action secrets --env %s", s.env))
+			Hintf("set what is missing with deploy-action secrets --env %s", s.Env))
 	}
 	return nil
 }
 
 // databases asks whether the live bindings are to the configured databases.
-func (d *Doctor) databases(_ context.Context, out *pipeline.Out, s patient) error {
-	if err := d.seen.why("version " + s.Name); err != nil {
-		d.unknown(out, s.At(), "its version cannot be read: %s", join(err))
+func (q Questions) databases(_ context.Context, out *pipeline.Out, s sight.Patient) error {
+	v, err := q.Seen.Version(s.Name)
+	if err != nil {
+		sight.Unknown(out, s.At(), "its version cannot be read: %s", finding.Quote(err))
 		return nil
 	}
 	for _, b := range slices.DeleteFunc(slices.Clone(s.Section.Bindings), func(b wrangler.Binding) bool { return !isD1(b) }) {
-		now, _ := liveBinding(d.seen.versions[s.Name].Resources.Bindings, b.Name.V)
+		now, _ := liveBinding(v.Resources.Bindings, b.Name.V)
 		want, have := drift.Points(b.Shape(), s.Name), drift.Points(now, s.Name)
 		switch {
 		case now == nil:
 			out.Note(finding.Errorf("d1-binding", b.At, "the live version of %s has no binding %s", s.Name, b.Name.V).
-				Hintf("%s brings it; %s", s.promote(), d.served(s)))
+				Hintf("%s brings it; %s", s.Promote(), q.Seen.Served(s.Name)))
 		case want != have && b.Field("database_id").V != "":
 			out.Note(finding.Errorf("d1-binding", b.At, "binding %s of %s leads to %s and not to %s", b.Name.V, s.Name, have, want).
-				Hintf("%s brings the configured database back; %s", s.promote(), d.served(s)))
+				Hintf("%s brings the configured database back; %s", s.Promote(), q.Seen.Served(s.Name)))
 		default:
 			out.Endf("%s is %s", b.Name.V, have)
 		}

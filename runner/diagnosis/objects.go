@@ -1,4 +1,4 @@
-package doctor
+package diagnosis
 
 import (
 	"context"
@@ -10,24 +10,21 @@ import (
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
+	"github.com/tminus/deploy-action/runner/sight"
 	"github.com/tminus/deploy-action/runner/upload"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
 func isObject(b wrangler.Binding) bool { return b.Type == "durable_object_namespace" }
 
-func hasObjects(s patient) bool {
-	return slices.ContainsFunc(s.Section.Bindings, isObject) || len(s.Section.Objects) > 0
-}
-
-// objects asks whether the Durable Objects that a script binds are there: the script
+// Objects asks whether the Durable Objects that a script binds are there: the script
 // that hosts them under the right name, deployed, with the class.
-func (d *Doctor) objects() []pipeline.Task {
-	return d.each("Are there the objects of", hasObjects, func(_ context.Context, out *pipeline.Out, s patient) error {
+func (q Questions) Objects() []pipeline.Task {
+	return q.each("Are there the objects of", sight.Patient.HasObjects, func(_ context.Context, out *pipeline.Out, s sight.Patient) error {
 		told := map[finding.Position]bool{}
-		for _, f := range check.Files(d.Project, s.env) {
+		for _, f := range check.Files(q.Project, s.Env) {
 			if f.At.File == s.File && (f.Rule == "wrong-environment" || f.Rule == "object-class") {
-				d.waived(out, []finding.Finding{f})
+				out.Note(q.Project.Settings.Waived(f))
 				told[f.At] = true
 			}
 		}
@@ -40,47 +37,48 @@ func (d *Doctor) objects() []pipeline.Task {
 			if host := b.Field("script_name"); told[host.At] {
 				hosts[host.V] = true
 			} else {
-				hosts[d.object(out, s, b)] = true
+				hosts[q.object(out, s, b)] = true
 			}
 		}
-		d.migration(out, s)
+		q.migration(out, s)
 		var words []string
 		for host := range hosts {
-			words = append(words, d.since(s, host))
+			words = append(words, q.since(s, host))
 		}
 		slices.Sort(words)
-		if d.seen.live.Known[s.Name] {
-			out.Endf("%s, %s", many(classes, "class"), strings.Join(words, "; "))
+		if q.Seen.Live.Known[s.Name] {
+			out.Endf("%s, %s", finding.Many(classes, "class"), strings.Join(words, "; "))
 		}
 		return nil
 	})
 }
 
 // object asks for one binding, and gives the script that hosts it.
-func (d *Doctor) object(out *pipeline.Out, s patient, b wrangler.Binding) string {
+func (q Questions) object(out *pipeline.Out, s sight.Patient, b wrangler.Binding) string {
 	host, place, class := s.Name, b.At, b.Field("class_name").V
 	if name := b.Field("script_name"); name.V != "" {
 		host, place = name.V, name.At
 	}
-	provider, ours := d.sibling(s, host)
+	provider, ours := q.sibling(s, host)
+	kept, unread := q.Seen.Objects()
 	switch {
-	case host == s.Name && !d.seen.live.Known[host]:
-		d.unknown(out, s.At(), "%s is not deployed", s.Name)
-	case !d.seen.live.Known[host]:
+	case host == s.Name && !q.Seen.Live.Known[host]:
+		sight.Unknown(out, s.At(), "%s is not deployed", s.Name)
+	case !q.Seen.Live.Known[host]:
 		f := finding.Errorf("object-provider", place, "binding %s of %s names script %s, which is not on the account", b.Name.V, s.Name, host)
 		if ours {
-			out.Note(f.Hintf("deploy it first: %s", provider.promote()))
-		} else if meant, ok := d.sibling(s, host+"-"+s.env); ok {
+			out.Note(f.Hintf("deploy it first: %s", provider.Promote()))
+		} else if meant, ok := q.sibling(s, host+"-"+s.Env); ok {
 			out.Note(f.Hintf("write script_name = %q: a script has its environment in its name", meant.Name))
 		} else {
 			out.Note(f.Hintf("correct the name, or deploy that Worker first"))
 		}
-	case d.seen.why("objects") != nil:
-		d.unknown(out, place, "the account does not list its objects: %s", join(d.seen.why("objects")))
-	case !slices.ContainsFunc(d.seen.objects, func(o cloudflare.Objects) bool { return o.Script == host && o.Class == class }):
+	case unread != nil:
+		sight.Unknown(out, place, "the account does not list its objects: %s", finding.Quote(unread))
+	case !slices.ContainsFunc(kept, func(o cloudflare.Objects) bool { return o.Script == host && o.Class == class }):
 		f := finding.Errorf("object-class", b.At, "binding %s of %s names class %s, which %s does not have on the account", b.Name.V, s.Name, class, host)
 		if ours {
-			out.Note(f.Hintf("deploy the migration that makes the class: %s", provider.promote()))
+			out.Note(f.Hintf("deploy the migration that makes the class: %s", provider.Promote()))
 		} else {
 			out.Note(f.Hintf("correct class_name, or deploy the script that has the class"))
 		}
@@ -89,18 +87,18 @@ func (d *Doctor) object(out *pipeline.Out, s patient, b wrangler.Binding) string
 }
 
 // sibling finds a script of the same environment, asked about or not.
-func (d *Doctor) sibling(s patient, name string) (patient, bool) {
-	t, err := d.Project.In(s.env)
+func (q Questions) sibling(s sight.Patient, name string) (sight.Patient, bool) {
+	t, err := q.Project.In(s.Env)
 	if err != nil {
-		return patient{}, false
+		return sight.Patient{}, false
 	}
 	found, ok := t.Script(name)
-	return patient{s.env, found}, ok
+	return sight.Patient{Env: s.Env, Script: found}, ok
 }
 
 // migration asks whether the classes of a script are those of the configuration.
-func (d *Doctor) migration(out *pipeline.Out, s patient) {
-	now := d.seen.live.Scripts[s.Name]
+func (q Questions) migration(out *pipeline.Out, s sight.Patient) {
+	now := q.Seen.Script(s.Name)
 	if !now.Exists {
 		return
 	}
@@ -111,20 +109,20 @@ func (d *Doctor) migration(out *pipeline.Out, s patient) {
 	if payload != nil {
 		newest := s.Section.Objects[len(s.Section.Objects)-1]
 		out.Note(finding.Warnf("class-migration", newest.At, "class migration %q of %s is not applied; the account is at %q", newest.Tag.V, s.Name, now.Listed.MigrationTag).
-			Hintf("%s applies it; it cannot be rolled back", s.promote()))
+			Hintf("%s applies it; it cannot be rolled back", s.Promote()))
 	}
 }
 
 // since says which of two scripts was deployed first, as far as the account lists.
-func (d *Doctor) since(s patient, host string) string {
-	own, theirs := d.seen.live.Scripts[s.Name], d.seen.live.Scripts[host]
+func (q Questions) since(s sight.Patient, host string) string {
+	own, theirs := q.Seen.Script(s.Name), q.Seen.Script(host)
 	switch {
 	case host == s.Name:
 		return "its own"
 	case len(theirs.History) == 0:
 		return "of " + host
 	case len(own.History) == 0:
-		return fmt.Sprintf("of %s, deployed %s", host, at(theirs.Serving.CreatedOn.Time))
+		return fmt.Sprintf("of %s, deployed %s", host, finding.When(theirs.Serving.CreatedOn.Time))
 	}
 	first, later := theirs.History[len(theirs.History)-1].CreatedOn.Time, own.History[len(own.History)-1].CreatedOn.Time
 	order := "before"
