@@ -39,13 +39,14 @@ func (q Questions) migrations(out *pipeline.Out, env string, db project.Database
 	}
 	there, ok := q.Seen.Database(db)
 	applied, unread := q.Seen.Ledger(there.ID)
+	if ok && there.Name != db.Name && db.Name != db.ID {
+		out.Note(finding.Errorf("name-id-mismatch", db.At, "database %s is called %q on the account and %q here", there.ID, there.Name, db.Name).
+			Hintf("only the id counts on Cloudflare; correct the name or the id"))
+	}
 	switch {
 	case !ok:
 		return finding.Errorf("missing-store", db.At, "the account has no D1 database %s", strings.TrimSpace(db.Name+" "+db.ID)).
 			Hintf("correct name and id, or create it with deploy-action provision --env %s", env)
-	case there.Name != db.Name && db.Name != db.ID:
-		out.Note(finding.Errorf("name-id-mismatch", db.At, "database %s is called %q on the account and %q here", there.ID, there.Name, db.Name).
-			Hintf("only the id counts on Cloudflare; correct the name or the id"))
 	case db.Dir == "":
 		out.Endf("no folder of migrations is named for it")
 		return nil

@@ -121,7 +121,7 @@ func describe(r cloudflare.WholeRecord) string {
 // record is the record that leads a host to Cloudflare; false when the account does not
 // tell. None, or one that goes past Cloudflare, is a finding.
 func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRecord, bool, error) {
-	if d.seen.Live == nil || d.seen.Refused(sight.Zones) != nil || d.seen.Refused(sight.DNS) != nil {
+	if d.seen.Live == nil || d.seen.Refused(sight.Zones) != nil {
 		return cloudflare.WholeRecord{}, false, nil
 	}
 	zone, ok := d.seen.Live.Zone(host)
@@ -129,7 +129,10 @@ func (d *Doctor) record(env, host string, r wrangler.Route) (cloudflare.WholeRec
 		return cloudflare.WholeRecord{}, false, finding.Errorf("no-zone", r.At, "no zone of the account holds %s", host).
 			Hintf("add the domain to the account, or give the token Zone:Read for it")
 	}
-	all := d.seen.Records(zone.ID)
+	all, unread := d.seen.Records(zone.ID)
+	if unread != nil {
+		return cloudflare.WholeRecord{}, false, nil
+	}
 	for name := host; ; {
 		var there []cloudflare.WholeRecord
 		for _, one := range all {

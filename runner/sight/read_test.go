@@ -169,8 +169,8 @@ func TestWhatWasReadIsTold(t *testing.T) {
 	if failed != nil || v.ID == "" || v.ID != seen.Serving(script) || v.Resources.Runtime.Date != "2026-03-17" {
 		t.Errorf("%+v %v", v, failed)
 	}
-	if all := seen.Records(w.zone); len(all) != 1 || all[0].Name != "api.tminus.ink" {
-		t.Errorf("%+v", all)
+	if all, err := seen.Records(w.zone); len(all) != 1 || all[0].Name != "api.tminus.ink" {
+		t.Errorf("%+v %v", all, err)
 	}
 	_, waits := seen.Backlog("work")
 	_, dead := seen.Backlog("dead")
@@ -238,6 +238,9 @@ func TestWhatKeepsTheAccountFromBeingAskedEndsTheReading(t *testing.T) {
 				seen, err := w.read(t, route, consumer, store, class)
 				if f, ok := errors.AsType[finding.Finding](err); !ok || !strings.Contains(f.Hint, "could not be reached") || path == "*" && seen.Live != nil {
 					t.Errorf("%v", err)
+				}
+				if _, err := seen.Records(w.zone); err == nil && path == recordPath {
+					t.Error("records that were not read are known")
 				}
 			})
 		})

@@ -78,8 +78,10 @@ func (s *Sight) Backlog(queue string) (cloudflare.Backlog, error) {
 	return told(s, s.backlogs, queue, backlogs)
 }
 
-// Records are the DNS records of a zone, by its id, as far as DNS was not refused.
-func (s *Sight) Records(zone string) []cloudflare.WholeRecord { return s.records[zone] }
+// Records are the DNS records of a zone, by its id. The error is why they are not known.
+func (s *Sight) Records(zone string) ([]cloudflare.WholeRecord, error) {
+	return told(s, s.records, zone, DNS)
+}
 
 // Objects are the classes of which the account keeps Durable Objects. They are listed
 // if any patient has to do with them. The error is why they are not known.
