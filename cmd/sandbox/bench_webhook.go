@@ -12,16 +12,21 @@ import (
 	"time"
 )
 
-// How the servers are sent deliveries. The burst comes within a second.
+// How the servers are sent deliveries: as fast as they answer, so many a second whether
+// they answer or not, and in a burst that comes within a second.
 const (
 	atOnce     = 16 // connections
+	steady     = 2000
 	burstWidth = 64
 )
 
 // amounts are how many deliveries of a kind a server is sent.
-type amounts struct{ ignored, work, burst int }
+type amounts struct{ ignored, work, steady, burst int }
 
-var benched = amounts{4000, 4000, 5000}
+var benched = amounts{4000, 4000, 6000, 5000}
+
+// kinds are how many there are.
+const kinds = 4
 
 // share is what one server made of one kind of deliveries.
 type share struct {
@@ -101,24 +106,26 @@ func (c contestant) measure(ctx context.Context, dir string, n amounts) ([]share
 	if f.rest, err = s.memory("VmRSS"); err != nil {
 		return nil, f, err
 	}
-	all := []share{
-		{what: "ignored", sent: deliveries(s, "success", "a", n.ignored)},
-		{what: "work", sent: deliveries(s, "failure", "b", n.work)},
-		{what: "burst of work", sent: deliveries(s, "failure", "c", n.burst)},
+	type kind struct {
+		share
+		width, rate int
 	}
-	for i := range all {
-		all[i].server = c.name
-		width, rate := atOnce, 0
-		if all[i].what == "burst of work" {
-			width, rate = burstWidth, n.burst
-		}
-		all[i].took = flood(ctx, s.address, width, rate, all[i].sent)
+	all := make([]share, 0, kinds)
+	for _, k := range []kind{
+		{share{what: "ignored", sent: deliveries(s, "success", "a", n.ignored)}, atOnce, 0},
+		{share{what: "work", sent: deliveries(s, "failure", "b", n.work)}, atOnce, 0},
+		{share{what: fmt.Sprintf("work, %d/s", steady), sent: deliveries(s, "failure", "c", n.steady)}, atOnce, steady},
+		{share{what: "burst of work", sent: deliveries(s, "failure", "d", n.burst)}, burstWidth, n.burst},
+	} {
+		k.server = c.name
+		k.took = flood(ctx, s.address, k.width, k.rate, k.sent)
+		all = append(all, k.share)
 	}
 	if f.peak, err = s.memory("VmHWM"); err != nil {
 		return nil, f, err
 	}
 	s.kill()
-	f.work = (s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()) / time.Duration(n.ignored+n.work+n.burst)
+	f.work = (s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()) / time.Duration(n.ignored+n.work+n.steady+n.burst)
 	kept, err := s.kept(github)
 	if err != nil {
 		return nil, f, err
@@ -188,8 +195,8 @@ func printShares(out io.Writer, all []share) error {
 	fmt.Fprintln(w, "SERVER\tDELIVERIES\tSENT\tACCEPTED/S\tP50\tP99\tREFUSED\tLOST AFTER A KILL\tACCEPTED/S, OURS TO THEIRS")
 	for i, s := range all {
 		ratio := ""
-		if i >= 3 && s.rate() > 0 {
-			ratio = fmt.Sprintf("%.1f", all[i%3].rate()/s.rate())
+		if i >= kinds && s.rate() > 0 {
+			ratio = fmt.Sprintf("%.1f", all[i%kinds].rate()/s.rate())
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%.0f\t%.1f ms\t%.1f ms\t%d\t%d\t%s\n", s.server, s.what, len(s.sent), s.rate(),
 			float64(s.slowest(500).Microseconds())/1000, float64(s.slowest(990).Microseconds())/1000, len(s.sent)-s.accepted(), s.lost, ratio)

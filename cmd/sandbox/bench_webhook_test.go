@@ -114,7 +114,7 @@ func TestARequestOfAFloodIsOne(t *testing.T) {
 
 func TestTheServerKeepsWhatItAcceptedBeforeItWasKilled(t *testing.T) {
 	t.Parallel()
-	all, f, err := contestants[0].measure(t.Context(), filepath.Join(t.TempDir(), "ours"), amounts{100, 200, 400})
+	all, f, err := contestants[0].measure(t.Context(), filepath.Join(t.TempDir(), "ours"), amounts{100, 200, 200, 400})
 	if err != nil {
 		t.Fatal(err)
 	}
