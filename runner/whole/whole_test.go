@@ -144,6 +144,11 @@ func TestANameIsHeldUntilTheFileTakesIt(t *testing.T) {
 		t.Errorf("nothing took the name: %v", err)
 	}
 	alone(t, dir)
+	// A folder has one name everywhere.
+	if err := claim(t.TempDir(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		t.Errorf("a folder took the name of a file: %v", err)
+	}
+	alone(t, dir)
 	put(t, beside, "text", 0o640)
 	if err := reserve(beside, path); err != nil {
 		t.Error(err)

@@ -110,6 +110,21 @@ func TestAProcessThatIsKilledLeavesAWholeFile(t *testing.T) {
 	}
 }
 
+// Nobody, not even root, makes a file there.
+func TestWhatIsThereIsSaidBeforeAFolderThatTakesNothing(t *testing.T) {
+	t.Parallel()
+	const there = "/proc/version"
+	if _, err := os.Stat(there); err != nil {
+		t.Skip(err)
+	}
+	if err := Create(there, nil, 0o600); !errors.Is(err, os.ErrExist) {
+		t.Errorf("%v", err)
+	}
+	if err := Create(there+"s", nil, 0o600); err == nil || errors.Is(err, os.ErrExist) {
+		t.Errorf("%v", err)
+	}
+}
+
 // An action's container is root; the checkout is not root's.
 func TestAFileThatIsReplacedKeepsItsOwner(t *testing.T) {
 	t.Parallel()
