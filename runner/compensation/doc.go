@@ -6,6 +6,6 @@
 // file derived and proven, and writes it. It never changes a file that is there, and
 // it applies nothing: that is for migrate, to staging before production.
 //
-// What stands in the file is for reversal to find out. Its neighbours are reversal
-// and stage.
+// What stands in the file is for reversal to find out. Its neighbours are reversal,
+// stage and whole.
 package compensation

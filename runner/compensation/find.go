@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
 	"github.com/tminus/deploy-action/runner/reversal"
+	"github.com/tminus/deploy-action/runner/whole"
 )
 
 func padded(n, width int) string { return fmt.Sprintf("%0*d", width, n) }
@@ -99,27 +99,18 @@ func (t Target) Existing() (rehearsal.Migration, bool) {
 	return t.Files[i], true
 }
 
-// write makes a new file that is there wholly or not at all, and never changes one
-// that is there.
+// write makes a new file, and never changes one that is there.
 func write(root, name, text string) error {
-	target := filepath.Join(root, filepath.FromSlash(name))
-	temp, err := os.CreateTemp(filepath.Dir(target), ".compensate-*")
-	if err != nil {
-		return unwritten(name, err)
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // the link stays
-	_, err = temp.WriteString(text)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Link(temp.Name(), target)
-	}
-	if err != nil {
+	if err := whole.Create(filepath.Join(root, filepath.FromSlash(name)), []byte(text), 0o644); err != nil {
 		return unwritten(name, err)
 	}
 	return nil
 }
 
 func unwritten(name string, err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err // name says where, as the project knows it
+	}
 	f := finding.Errorf("not-written", finding.Position{}, "write %s: %s", name, err)
 	if errors.Is(err, fs.ErrExist) {
 		return f.Hintf("a file of that name is there, and no file is ever overwritten; look at it, or run again")

@@ -6,5 +6,5 @@
 // opens it refuses contents that are not those that were packed, a release of
 // another commit, and gates that should have been passed and were not: what
 // production gets is what staging has passed, to the byte. It holds no secret.
-// The neighbours are bundle and release; the jobs are cmd's.
+// The neighbours are bundle, release and whole; the jobs are cmd's.
 package parcel

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/release"
+	"github.com/tminus/deploy-action/runner/whole"
 )
 
 // Schema is the version of the parcel's form.
@@ -127,22 +127,15 @@ func (f Folder) Close(p Parcel) error {
 	return f.put(index, append(raw, '\n'))
 }
 
-// put writes a file beside its place and moves it there.
+// put writes a file that is whole, and for everybody: whoever uploads the folder is
+// often another user. It does not wait for the disk: whoever opens the folder
+// holds every content against its digest.
 func (f Folder) put(name string, content []byte) error {
 	path := filepath.Join(f.Dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return whole.Put(path, content, 0o644)
 }
 
 // broken says that the folder does not hold what was packed.

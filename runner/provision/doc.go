@@ -8,5 +8,5 @@
 //
 // It replaces no id that is written, makes no Worker and no DNS record, and removes
 // nothing. Its neighbours are wrangler, which writes into a file, check, which knows
-// a placeholder and whose stores are shared, and cloudflare.
+// a placeholder and whose stores are shared, cloudflare, and whole.
 package provision

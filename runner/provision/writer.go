@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/whole"
 	"github.com/tminus/deploy-action/runner/wrangler"
 )
 
@@ -45,7 +45,7 @@ func (w *writer) write(m mention, id string) (line, error) {
 	if err != nil {
 		return line{}, err
 	}
-	if err := replace(file, out); err != nil {
+	if err := whole.Replace(file, out, 0o644); err != nil {
 		return line{}, err
 	}
 	if !slices.Contains(w.files, m.file) {
@@ -63,31 +63,6 @@ func (w *writer) written() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Sorted(slices.Values(w.files))
-}
-
-// replace puts a new file in the place of another one, with its permissions and owner: whoever
-// reads sees the old one or the new one, whole, whenever the machine stops.
-func replace(file string, content []byte) (err error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".deploy-action-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	keepOwner(tmp, info)
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
-	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(file), err)
-	}
-	return os.Rename(tmp.Name(), file)
 }
 
 // said is how a value of the entry is written in its file.

@@ -7,5 +7,5 @@
 // message of a version, for when nothing else is left.
 //
 // The room knows data only: it asks no network and takes no decision. Its
-// neighbour is finding.
+// neighbours are finding and whole.
 package release

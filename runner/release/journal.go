@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/whole"
 )
 
 // Journal keeps a manifest before traffic moves: a write-ahead record. An error
@@ -54,11 +55,11 @@ func (f Folder) Record(_ context.Context, m Manifest) error {
 	if err := os.MkdirAll(f.Dir, 0o755); err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)
 	}
-	// The records are of this machine: they are kept out of the repository.
-	if err := replace(filepath.Join(f.Dir, ".gitignore"), []byte("*\n")); err != nil {
+	// The records are of this machine: they are kept out of the repository, whoever's git asks.
+	if err := whole.Replace(filepath.Join(f.Dir, ".gitignore"), []byte("*\n"), 0o644); err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)
 	}
-	if err := replace(f.Path(m.Environment), append(raw, '\n')); err != nil {
+	if err := whole.Replace(f.Path(m.Environment), append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("record release %s: %w", m.Release, err)
 	}
 	return nil
@@ -72,25 +73,4 @@ func (f Folder) Read(environment string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("read the record of %s: %w", environment, err)
 	}
 	return Parse(raw)
-}
-
-// replace writes a file beside its place, forces it to the disk and moves it there.
-func replace(path string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if _, err := tmp.Write(content); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }

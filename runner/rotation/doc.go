@@ -11,5 +11,6 @@
 // Old values live on as fingerprints in the record, so that neither a rollback nor a
 // promotion brings one back by mistake.
 //
-// Its neighbours are vault, which knows what went up last, fleet, release and secret.
+// Its neighbours are vault, which knows what went up last, fleet, release, secret and
+// whole.
 package rotation

@@ -3,13 +3,14 @@ package rotation
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/secret"
+	"github.com/tminus/deploy-action/runner/whole"
 )
 
 // Values are what secrets get, and had.
@@ -38,7 +39,8 @@ func store(names []string, values map[string]string) secret.Store {
 }
 
 // Keep writes the values to a new file, readable for the user alone, in the form of
-// the files that dotenv reads. It writes once, however often it is called.
+// the files that dotenv reads. It is there wholly or not at all, and on the disk before
+// any value is used. It is written once, however often Keep is called.
 func (v *Values) Keep() error {
 	if v.file == "" || v.once == nil {
 		return nil
@@ -48,20 +50,16 @@ func (v *Values) Keep() error {
 }
 
 func (v *Values) write() error {
-	f, err := os.OpenFile(v.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return Exists(v.file)
-	}
-	if err != nil {
-		return unwritten(v.file, err)
-	}
 	var b strings.Builder
 	for _, name := range v.New.Names() {
 		value, _ := v.New.Value(name)
 		fmt.Fprintf(&b, "%s='%s'\n", name, value)
 	}
-	_, err = f.WriteString(b.String())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	err := whole.Create(v.file, []byte(b.String()), 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return Exists(v.file)
+	}
+	if err != nil {
 		return unwritten(v.file, err)
 	}
 	return nil
