@@ -106,21 +106,7 @@ func (c contestant) measure(ctx context.Context, dir string, n amounts) ([]share
 	if f.rest, err = s.memory("VmRSS"); err != nil {
 		return nil, f, err
 	}
-	type kind struct {
-		share
-		width, rate int
-	}
-	all := make([]share, 0, kinds)
-	for _, k := range []kind{
-		{share{what: "ignored", sent: deliveries(s, "success", "a", n.ignored)}, atOnce, 0},
-		{share{what: "work", sent: deliveries(s, "failure", "b", n.work)}, atOnce, 0},
-		{share{what: fmt.Sprintf("work, %d/s", steady), sent: deliveries(s, "failure", "c", n.steady)}, atOnce, steady},
-		{share{what: "burst of work", sent: deliveries(s, "failure", "d", n.burst)}, burstWidth, n.burst},
-	} {
-		k.server = c.name
-		k.took = flood(ctx, s.address, k.width, k.rate, k.sent)
-		all = append(all, k.share)
-	}
+	all := c.sent(ctx, s, n)
 	if f.peak, err = s.memory("VmHWM"); err != nil {
 		return nil, f, err
 	}
@@ -138,6 +124,26 @@ func (c contestant) measure(ctx context.Context, dir string, n amounts) ([]share
 		}
 	}
 	return all, f, ctx.Err()
+}
+
+// sent are the deliveries of each kind and what the server answered.
+func (c contestant) sent(ctx context.Context, s *contender, n amounts) []share {
+	type kind struct {
+		share
+		width, rate int
+	}
+	all := make([]share, 0, kinds)
+	for _, k := range []kind{
+		{share{what: "ignored", sent: deliveries(s, "success", "a", n.ignored)}, atOnce, 0},
+		{share{what: "work", sent: deliveries(s, "failure", "b", n.work)}, atOnce, 0},
+		{share{what: fmt.Sprintf("work, %d/s", steady), sent: deliveries(s, "failure", "c", n.steady)}, atOnce, steady},
+		{share{what: "burst of work", sent: deliveries(s, "failure", "d", n.burst)}, burstWidth, n.burst},
+	} {
+		k.server = c.name
+		k.took = flood(ctx, s.address, k.width, k.rate, k.sent)
+		all = append(all, k.share)
+	}
+	return all
 }
 
 // fsync is the median time that it takes to have a page on the disk.
