@@ -42,7 +42,7 @@ type Keeper struct {
 // Keep shows a release as the records of its environment have it, the newest first,
 // with a note that says what was done last, if there is one.
 func (k Keeper) Keep(ctx context.Context, all []deployment.Record, name, note string) error {
-	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Release == name && r.Manifest.Back == nil })
+	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Release == name && !r.Rollback() })
 	if i < 0 {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (k Keeper) Keep(ctx context.Context, all []deployment.Record, name, note st
 func Replaced(all []deployment.Record) string {
 	n := 0
 	for _, r := range all {
-		if r.Manifest.Back == nil {
+		if !r.Rollback() {
 			if n++; n == 2 {
 				return r.Release
 			}
@@ -88,10 +88,10 @@ type fate struct {
 func judge(all []deployment.Record, i int) fate {
 	r := all[i]
 	for _, later := range slices.Backward(all[:i]) {
-		if later.Manifest.Back == nil {
+		if !later.Rollback() {
 			return fate{github.Completed, conclusion(r), "Followed by release " + later.Release, false}
 		}
-		if later.Manifest.Back.From != r.Release {
+		if !later.Takes(r.Release) {
 			continue
 		}
 		by := ""
@@ -99,32 +99,28 @@ func judge(all []deployment.Record, i int) fate {
 			by = " by " + later.Manifest.Back.By
 		}
 		switch {
-		case later.Good:
+		case later.Good():
 			return fate{github.Completed, github.Failure, "Taken back" + by + ", as " + later.Release, false}
-		case open(later.State):
+		case later.Open():
 			return fate{github.InProgress, "", "Being taken back" + by, false}
 		}
 	}
 	switch {
-	case open(r.State):
+	case r.Open():
 		return fate{github.InProgress, "", "On its way", false}
-	case r.State == github.Failure || r.State == github.Error:
+	case r.Failed():
 		return fate{github.Completed, github.Failure, "Failed, and serves", true}
-	case deployment.Aside(r.Said.Description) && strings.HasPrefix(r.Said.Description, "Held"):
-		return fate{github.Completed, github.Success, r.Said.Description, true}
-	case r.State == github.Success:
+	case r.Hold() != "":
+		return fate{github.Completed, github.Success, r.Hold(), true}
+	case r.State() == github.Success:
 		return fate{github.Completed, github.Success, "Passed its gates, and serves", true}
 	}
 	return fate{github.Completed, conclusion(r), "Does not serve any more", false}
 }
 
-func open(state string) bool {
-	return state == github.Queued || state == github.InProgress || state == "pending" || state == ""
-}
-
 // conclusion is how a release ended that serves no more.
 func conclusion(r deployment.Record) string {
-	if r.Good {
+	if r.Good() {
 		return github.Success
 	}
 	return github.Failure
@@ -134,11 +130,11 @@ func conclusion(r deployment.Record) string {
 func draw(all []deployment.Record, i int) github.CheckRun {
 	r, f := all[i], judge(all, i)
 	run := github.CheckRun{
-		Name: Name(r.Environment), SHA: r.SHA, ExternalID: external(r.Environment, r.Release), Status: f.status, Conclusion: f.conclusion, Started: r.Created,
+		Name: Name(r.Environment), SHA: r.Deployment.SHA, ExternalID: external(r.Environment, r.Release), Status: f.status, Conclusion: f.conclusion, Started: r.Created,
 		Output: github.Output{Title: f.title, Summary: summary(r, f)}, Actions: []github.Action{},
 	}
 	if f.status == github.Completed {
-		run.Completed = r.Said.Created
+		run.Completed = r.Last().Created
 	}
 	if f.buttons {
 		run.Actions = []github.Action{
@@ -158,8 +154,8 @@ func summary(r deployment.Record, f fate) string {
 		fmt.Fprintf(&b, ", made by [this run](%s)", r.Run.URL)
 	}
 	b.WriteString(".")
-	if r.Said.Description != "" {
-		fmt.Fprintf(&b, " %s.", strings.TrimRight(markdown.Escape(r.Said.Description), "."))
+	if words := r.Last().Description; words != "" {
+		fmt.Fprintf(&b, " %s.", strings.TrimRight(markdown.Escape(words), "."))
 	}
 	if f.buttons {
 		b.WriteString("\n\nThe buttons are for those who may write to the repository. **Roll back** takes the environment to the last release that passed, **Hold** keeps every other release out until somebody lifts the hold, **Retry verification** asks health and smoke once more and changes nothing.")

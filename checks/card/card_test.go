@@ -172,8 +172,8 @@ func TestACardFollowsItsRelease(t *testing.T) {
 	check("r2", "in_progress", "", "Being taken back by octocat", "")
 	h.say(h.Deployments("")[2].ID, github.Success, "")
 	check("r2", "completed", "failure", "Taken back by octocat, as r3-back", "")
-	if got := Replaced([]deployment.Record{{Payload: deployment.Payload{Manifest: release.Manifest{Release: "b", Back: &release.Back{}}}}, {Payload: deployment.Payload{Manifest: release.Manifest{Release: "r2"}}}, {Payload: deployment.Payload{Manifest: release.Manifest{Release: "r1"}}}}); got != "r1" {
-		t.Errorf("replaced %q", got)
+	if records, err := deployment.Records(t.Context(), h.keeper.Client, "production"); err != nil || Replaced(records) != "r1" {
+		t.Errorf("%v, replaced %q", err, Replaced(records))
 	}
 }
 

@@ -22,10 +22,10 @@ func (k *Keeper) confirm(ctx context.Context, p *place) {
 // settle says of what others left that it was taken back, or that it never served.
 func (k *Keeper) settle(ctx context.Context, p *place, seen *look) {
 	for _, h := range seen.left() {
-		if h.id == p.id {
+		if h.Deployment.ID == p.id {
 			continue
 		}
-		_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Failure, LogURL: k.Run.URL, Description: "Its run ended without a verdict, and what it left was taken back"})
+		_ = k.Client.SetStatus(ctx, h.Deployment.ID, github.Status{State: github.Failure, LogURL: k.Run.URL, Description: "Its run ended without a verdict, and what it left was taken back"})
 	}
 }
 
@@ -40,13 +40,13 @@ func (k *Keeper) takeOver(ctx context.Context, p *place, seen *look) error {
 	}
 	var notes []finding.Finding
 	for _, h := range seen.open {
-		if h.alive || h.id >= p.id { // a look that took long sees this very deployment too
+		if h.alive || h.Deployment.ID >= p.id { // a look that took long sees this very deployment too
 			continue
 		}
 		notes = append(notes, finding.Notef("lock-taken-over", finding.Position{}, "%s was left in progress by %s, whose run is over", p.env, h.describe()).
 			Hintf("what it may have left half done is replaced by this release"))
 		k.beside.Go(func() {
-			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: abandoned})
+			_ = k.Client.SetStatus(ctx, h.Deployment.ID, github.Status{State: github.Error, LogURL: k.Run.URL, Description: abandoned})
 		})
 	}
 	return finding.Join(notes)
@@ -65,7 +65,7 @@ func (k *Keeper) Left(ctx context.Context, env string, wait time.Duration) []str
 	}
 	var names []string
 	for _, h := range l.left() {
-		names = append(names, h.release)
+		names = append(names, h.Release)
 	}
 	return names
 }

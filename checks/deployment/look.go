@@ -3,12 +3,8 @@ package deployment
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/release"
@@ -36,20 +32,10 @@ type look struct {
 
 // held is a deployment that is still in progress.
 type held struct {
-	id      int64
-	release string
-	run     Run
+	Record
 	// alive: the run that made it is still going on, as far as is known.
 	alive bool
 }
-
-// The newest deployments that are looked at. One that is still in progress is
-// among them, unless as many have been made since.
-const newest = 10
-
-// A run that cannot be asked for is taken to be over when it could not last longer.
-// Source: the limits of GitHub Actions, 6 hours for a job on a hosted runner.
-const longestRun = 6 * time.Hour
 
 // begin starts to look, beside whatever goes on.
 func (k *Keeper) begin(ctx context.Context, env string) *look {
@@ -75,7 +61,7 @@ func (l *look) over() bool {
 // before are the deployments that keep one out: those that were made before it and
 // whose runs are still going on. Zero stands for a deployment that is still to be made.
 func (l *look) before(id int64) []held {
-	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive || id != 0 && h.id >= id })
+	return slices.DeleteFunc(slices.Clone(l.open), func(h held) bool { return !h.alive || id != 0 && h.Deployment.ID >= id })
 }
 
 // left are the deployments whose runs are over, and that nobody has judged.
@@ -85,69 +71,45 @@ func (l *look) left() []held {
 }
 
 func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
-	found, err := k.Client.Deployments(ctx, url.Values{"environment": {env}}, newest)
+	all, err := find(ctx, k.Client, env, newest)
+	if err == nil {
+		err = ask(ctx, k.Client, all)
+	}
 	if err != nil {
 		return err
 	}
-	states, words := make([]string, len(found)), make([]string, len(found))
-	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(5)
-	for i, d := range found {
-		if _, ours := ParsePayload(d.Payload); !ours {
-			continue
-		}
-		group.Go(func() error {
-			all, err := k.Client.Statuses(asking, d.ID)
-			states[i] = github.Queued
-			if len(all) > 0 {
-				states[i], words[i] = all[0].State, all[0].Description
-			}
-			return err
-		})
+	if len(all) > 0 && all[0].State() == github.Error {
+		l.unjudged = []held{{Record: all[0]}}
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	newest := slices.IndexFunc(states, func(s string) bool { return s != "" })
-	if newest >= 0 && states[newest] == github.Error {
-		p, _ := ParsePayload(found[newest].Payload)
-		l.unjudged = []held{{id: found[newest].ID, release: p.Release, run: p.Run}}
-	}
-	l.judge(ctx, k, found, states)
 	l.held = map[string]string{}
-	for i, d := range found {
-		p, _ := ParsePayload(d.Payload)
-		l.replaced = release.Merge(l.replaced, p.Manifest.Replaced)
-		if strings.HasPrefix(words[i], holding) {
-			l.held[p.Release] = words[i]
-			if p.Manifest.Back != nil {
-				l.held[p.Manifest.Back.From] = words[i]
+	for i, r := range all {
+		l.judge(ctx, k, all, i)
+		l.replaced = release.Merge(l.replaced, r.Manifest.Replaced)
+		if words := r.Hold(); words != "" {
+			l.held[r.Release] = words
+			if r.Manifest.Back != nil {
+				l.held[r.Manifest.Back.From] = words
 			}
 		}
 	}
 	return nil
 }
 
-// judge sorts deployments of ours, the newest first, by their states.
-func (l *look) judge(ctx context.Context, k *Keeper, found []github.Deployment, states []string) {
-	taken := map[string]bool{}
-	for i, d := range found {
-		if p, ours := ParsePayload(d.Payload); ours && p.Manifest.Back != nil {
-			taken[p.Manifest.Back.From] = true
-			if l.reason == nil {
-				l.reason = p.Manifest.Back
-			}
+// judge sorts one of the records by what was said of it, after those that are newer.
+func (l *look) judge(ctx context.Context, k *Keeper, all []Record, i int) {
+	r := all[i]
+	if l.reason == nil {
+		l.reason = r.Manifest.Back
+	}
+	switch {
+	case r.State() == github.Success:
+		l.active = append(l.active, r.Deployment.ID)
+		taken := slices.ContainsFunc(all[:i], func(newer Record) bool { return newer.Takes(r.Release) })
+		if l.good == nil && !r.Rollback() && !taken {
+			l.good = &all[i].Manifest
 		}
-		switch states[i] {
-		case github.Success:
-			l.active = append(l.active, d.ID)
-			if p, _ := ParsePayload(d.Payload); l.good == nil && p.Manifest.Back == nil && !taken[p.Release] {
-				l.good = &p.Manifest
-			}
-		case github.Queued, github.InProgress, "pending":
-			p, _ := ParsePayload(d.Payload)
-			l.open = append(l.open, held{id: d.ID, release: p.Release, run: p.Run, alive: k.alive(ctx, p.Run, d.Created)})
-		}
+	case r.Open():
+		l.open = append(l.open, held{Record: r, alive: k.alive(ctx, r.Run, r.Deployment.Created)})
 	}
 }
 
@@ -167,36 +129,8 @@ func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
 
 // describe says who holds an environment.
 func (h held) describe() string {
-	if h.run.URL != "" {
-		return fmt.Sprintf("release %s (%s)", h.release, h.run.URL)
+	if h.Run.URL != "" {
+		return fmt.Sprintf("release %s (%s)", h.Release, h.Run.URL)
 	}
-	return "release " + h.release
-}
-
-// Sweep says of deployments that a job left in progress, because it was killed,
-// that they ended, and tells which environments those were.
-func Sweep(ctx context.Context, c *github.Client, job Run) ([]string, error) {
-	found, err := c.Deployments(ctx, nil, 2*newest)
-	if err != nil {
-		return nil, err
-	}
-	var envs []string
-	for _, d := range found {
-		p, ours := ParsePayload(d.Payload)
-		if !ours || p.Run.ID != job.ID || p.Run.Attempt != job.Attempt || p.Run.Job != job.Job {
-			continue
-		}
-		all, err := c.Statuses(ctx, d.ID)
-		if err != nil {
-			return envs, err
-		}
-		if len(all) > 0 && all[0].State != github.InProgress {
-			continue
-		}
-		if err := c.SetStatus(ctx, d.ID, github.Status{State: github.Error, LogURL: job.URL, Description: "The job was killed before the release came to its end"}); err != nil {
-			return envs, err
-		}
-		envs = append(envs, d.Environment)
-	}
-	return envs, nil
+	return "release " + h.Release
 }

@@ -66,7 +66,7 @@ func (k *Keeper) admit(ctx context.Context, p *place, err error) error {
 	if seen != nil {
 		<-seen.done
 		if others := seen.before(p.id); len(others) > 0 {
-			k.say(ctx, p, github.Status{State: github.Error, Description: "Not deployed: release " + others[0].release + " is under way"})
+			k.say(ctx, p, github.Status{State: github.Error, Description: "Not deployed: release " + others[0].Release + " is under way"})
 			return locked(p.env, others[0])
 		}
 	}

@@ -18,7 +18,10 @@ import (
 func rec(text string) Record {
 	name, good := strings.CutSuffix(text, "*")
 	name, from, back := strings.Cut(name, " <")
-	r := Record{Good: good}
+	r := Record{Deployment: github.Deployment{Task: TaskDeploy}}
+	if good {
+		r.Said = []github.Status{{State: github.Inactive}, {State: github.Success}}
+	}
 	r.Manifest = release.Manifest{Schema: release.Schema, Release: name, Environment: "production"}
 	if back {
 		r.Manifest.Back = &release.Back{From: from}
@@ -104,13 +107,27 @@ func TestRecordsThatDoNotSayHowItIs(t *testing.T) {
 			for _, text := range tt.records {
 				i := strings.LastIndex(text, " ")
 				r := rec(text[:i])
-				r.State = text[i+1:]
+				r.Said = []github.Status{{State: text[i+1:]}}
 				all = append(all, r)
 			}
 			if got := Unsettled(all, "r2"); got != tt.want {
 				t.Errorf("got %v", got)
 			}
 		})
+	}
+}
+
+// Neither a payload nor a task alone makes a release of what the other calls a rollback.
+func TestWhatContradictsItselfIsNoRelease(t *testing.T) {
+	t.Parallel()
+	odd, newest, before := rec("r3*"), rec("r2"), rec("r1*")
+	odd.Deployment.Task = TaskRollback
+	all := []Record{odd, newest, before}
+	if i := Latest(all); i != 1 || Taker(all, i) != nil || Taker(all, -1) != nil {
+		t.Errorf("the newest is %d", i)
+	}
+	if from, good, err := Back(all, ""); err != nil || from.Release != "r2" || good.Release != "r1" {
+		t.Errorf("from %v to %v, %v", from, good, err)
 	}
 }
 
@@ -149,9 +166,9 @@ func TestRecordsAreReadFromGitHub(t *testing.T) {
 	}
 	got := ""
 	for _, r := range all {
-		got += fmt.Sprintf("%s %s %v, ", r.Release, r.State, r.Good)
+		got += fmt.Sprintf("%s %s %v, ", r.Release, r.State(), r.Good())
 	}
-	if want := "r3  false, r2-rollback in_progress false, r2 failure false, r1 inactive true, "; got != want {
+	if want := "r3 queued false, r2-rollback in_progress false, r2 failure false, r1 inactive true, "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if b := all[1].Manifest.Back; b == nil || b.From != "r2" || b.Reason != "it was slow" {
@@ -172,7 +189,7 @@ func TestManyRecordsAreAskedForInAFewCalls(t *testing.T) {
 	}
 	s.hub.Forget()
 	all, err := Records(t.Context(), k.Client, "production")
-	if err != nil || len(all) != asked+3 || all[0].Release != fmt.Sprintf("r%02d", asked+2) || !all[asked-1].Good || all[asked].Good {
+	if err != nil || len(all) != asked+3 || all[0].Release != fmt.Sprintf("r%02d", asked+2) || !all[asked-1].Good() || all[asked].Good() || all[asked].State() != "" {
 		t.Errorf("%d records, %v", len(all), err)
 	}
 	if n := s.hub.Calls().Count("GET", "/repos/*/*/deployments/*/statuses"); n != asked {
@@ -271,7 +288,7 @@ func payload(t *testing.T, k *Keeper, m release.Manifest) []byte {
 func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
 	t.Parallel()
 	record := func(name string, names ...string) Record {
-		return Record{Payload: Payload{Manifest: release.Manifest{Release: name, Compromised: names}}}
+		return Record{Deployment: github.Deployment{Task: TaskDeploy}, Payload: Payload{Manifest: release.Manifest{Release: name, Compromised: names}}}
 	}
 	all := []Record{record("r4", "B", "A"), record("r3", "A"), record("r2", "OLD"), record("r1")}
 	for to, want := range map[string][]string{"": {"A", "B"}, "r3": {"A", "B"}, "r2": {"A", "B"}, "r1": {"A", "B", "OLD"}, "r4": nil} {

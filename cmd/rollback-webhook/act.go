@@ -163,14 +163,14 @@ func (s *scene) believe(al alarm.Alarm) error {
 	r := s.release()
 	known := false
 	for _, one := range s.records {
-		known = known || one.ID == al.Deployment
+		known = known || one.Deployment.ID == al.Deployment
 	}
 	switch {
 	case !known:
 		return settled("GitHub has no such deployment")
-	case r.ID != al.Deployment:
+	case r.Deployment.ID != al.Deployment:
 		return settled("superseded by release " + r.Release)
-	case r.State == github.Success:
+	case r.State() == github.Success:
 		return settled("the release has passed since")
 	case r.Release != al.Payload.Release:
 		return settled("GitHub's record is of another release")

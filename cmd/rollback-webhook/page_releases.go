@@ -26,7 +26,7 @@ func live(all []deployment.Record) string {
 func releases(all []deployment.Record, repository string, redact func(string) string) []console.Release {
 	taken, again := map[string]bool{}, ""
 	for i, r := range all {
-		if r.Manifest.Back != nil && r.Good {
+		if r.Manifest.Back != nil && r.Good() {
 			taken[r.Manifest.Back.From] = true
 			if i == 0 {
 				again = r.Manifest.Back.To
@@ -56,7 +56,7 @@ func releases(all []deployment.Record, repository string, redact func(string) st
 // verdict is what became of a release, as far as its own record says.
 func verdict(r deployment.Record) console.Mark {
 	back := r.Manifest.Back != nil
-	switch r.State {
+	switch r.State() {
 	case github.Queued, github.InProgress, "pending":
 		if back {
 			return console.Mark{Tone: console.Busy, Word: "going back"}
@@ -75,7 +75,7 @@ func verdict(r deployment.Record) console.Mark {
 	case github.Error:
 		return console.Mark{Tone: console.Bad, Word: "cut off"}
 	case github.Inactive:
-		if r.Good {
+		if r.Good() {
 			return console.Mark{Tone: console.Plain, Word: "replaced"}
 		}
 		return console.Mark{Tone: console.Plain, Word: "not in use"}

@@ -575,8 +575,14 @@ func TestOlderDeliveriesAndLines(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	r := func(name, state string, good bool, back *release.Back) deployment.Record {
-		one := deployment.Record{Good: good, State: state}
+		one := deployment.Record{Deployment: github.Deployment{Task: deployment.TaskDeploy}}
 		one.Manifest = release.Manifest{Release: name, Back: back}
+		if state != "" {
+			one.Said = append(one.Said, github.Status{State: state})
+		}
+		if good {
+			one.Said = append(one.Said, github.Status{State: github.Success})
+		}
 		return one
 	}
 	of := func(from, to string) *release.Back { return &release.Back{From: from, To: to} }

@@ -19,7 +19,7 @@ func TestTheNewestReleaseAndWhatCameSince(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	k := s.keeper(s.begin())
-	newest := func() []Standing {
+	newest := func() []Record {
 		t.Helper()
 		all, err := Newest(t.Context(), k.Client, "production")
 		if err != nil {
@@ -27,7 +27,7 @@ func TestTheNewestReleaseAndWhatCameSince(t *testing.T) {
 		}
 		return all
 	}
-	if all := newest(); len(all) != 0 || TakenBack(all) != "" {
+	if all := newest(); len(all) != 0 || Taker(all, len(all)-1) != nil {
 		t.Errorf("nothing: %+v", all)
 	}
 	s.make(k, manifest("r1", "production", true), github.Success)
@@ -35,20 +35,20 @@ func TestTheNewestReleaseAndWhatCameSince(t *testing.T) {
 	if _, err := k.Client.CreateDeployment(t.Context(), github.Deployment{SHA: k.SHA, Task: "deploy", Environment: "production", Payload: []byte(`{}`)}); err != nil {
 		t.Fatal(err) // GitHub's own, of a job with an environment
 	}
-	if all := newest(); len(all) != 1 || all[0].Ours.Release != "r2" || !all[0].Failed() || all[0].Open() || all[0].Rollback() || all[0].Since().IsZero() || TakenBack(all) != "" {
+	if all := newest(); len(all) != 1 || all[0].Release != "r2" || !all[0].Failed() || all[0].Open() || all[0].Rollback() || all[0].Since().IsZero() || Taker(all, len(all)-1) != nil {
 		t.Errorf("it failed: %+v", all)
 	}
 	s.make(k, back("b1", "r2"), github.InProgress, github.Failure)
 	s.make(k, back("b2", "r1"), github.Success)
-	if all := newest(); len(all) != 3 || all[2].Ours.Release != "r2" || !all[0].Rollback() || TakenBack(all) != "" {
+	if all := newest(); len(all) != 3 || all[2].Release != "r2" || !all[0].Rollback() || Taker(all, len(all)-1) != nil {
 		t.Errorf("no rollback of it was good: %+v", all)
 	}
 	s.make(k, back("b3", "r2"), github.InProgress, github.Success)
-	if all := newest(); len(all) != 4 || TakenBack(all) != "b3" {
+	if all := newest(); len(all) != 4 || Taker(all, Latest(all)).Release != "b3" {
 		t.Errorf("it was taken back: %+v", all)
 	}
 	s.make(k, manifest("r3", "production", true))
-	if all := newest(); len(all) != 1 || !all[0].Open() || all[0].State() != github.Queued || !all[0].Since().Equal(all[0].Created) {
+	if all := newest(); len(all) != 1 || !all[0].Open() || all[0].State() != github.Queued || !all[0].Since().Equal(all[0].Deployment.Created) {
 		t.Errorf("another has begun: %+v", all)
 	}
 	s.hub.Break(traffic.Fault{Path: "/repos/*/*/deployments/*/statuses", Refusal: traffic.Unavailable(), Times: 4})
@@ -67,7 +67,7 @@ func TestWhatARunMade(t *testing.T) {
 	again.Run.Attempt = 2
 	s.make(again, manifest("r3", "production", true), github.InProgress)
 	c := again.Client
-	if all, err := OfRun(t.Context(), c, "production", run, 1); err != nil || len(all) != 1 || all[0].ID != mine || !all[0].Open() {
+	if all, err := OfRun(t.Context(), c, "production", run, 1); err != nil || len(all) != 1 || all[0].Deployment.ID != mine || !all[0].Open() {
 		t.Errorf("the first attempt: %+v, %v", all, err)
 	}
 	if all, err := OfRun(t.Context(), c, "production", run, 2); err != nil || len(all) != 2 {
