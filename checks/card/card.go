@@ -78,44 +78,47 @@ func Replaced(all []deployment.Record) string {
 	return ""
 }
 
-// fate is what became of a release.
-type fate struct {
+// face is how a card shows what became of a release.
+type face struct {
 	status, conclusion, title string
 	buttons                   bool
 }
 
-// judge says what became of a release, which is one of the records.
-func judge(all []deployment.Record, i int) fate {
+// look says what is seen of a release, which is one of the records: what became of it
+// in the words that are used everywhere, and what that means for who reads it here.
+func look(all []deployment.Record, i int) face {
 	r := all[i]
+	fate, rollback := deployment.Became(all, i)
+	words := strings.ToUpper(string(fate[:1])) + string(fate[1:])
+	if rollback != nil && rollback.Manifest.Back.By != "" && fate != deployment.Again {
+		words += " by " + rollback.Manifest.Back.By
+	}
+	switch fate {
+	case deployment.TakenBack:
+		return face{github.Completed, github.Failure, words + ", as " + rollback.Release, false}
+	case deployment.Leaving:
+		return face{github.InProgress, "", words, false}
+	case deployment.Again:
+		return face{github.Completed, conclusion(r), words, false}
+	}
 	for _, later := range slices.Backward(all[:i]) {
 		if !later.Rollback() {
-			return fate{github.Completed, conclusion(r), "Followed by release " + later.Release, false}
-		}
-		if !later.Takes(r.Release) {
-			continue
-		}
-		by := ""
-		if later.Manifest.Back.By != "" {
-			by = " by " + later.Manifest.Back.By
-		}
-		switch {
-		case later.Good():
-			return fate{github.Completed, github.Failure, "Taken back" + by + ", as " + later.Release, false}
-		case later.Open():
-			return fate{github.InProgress, "", "Being taken back" + by, false}
+			return face{github.Completed, conclusion(r), words + ", followed by release " + later.Release, false}
 		}
 	}
 	switch {
-	case r.Open():
-		return fate{github.InProgress, "", "On its way", false}
-	case r.Failed():
-		return fate{github.Completed, github.Failure, "Failed, and serves", true}
+	case fate == deployment.Underway:
+		return face{github.InProgress, "", words, false}
+	case fate == deployment.Failed:
+		return face{github.Completed, github.Failure, words + ", and serves", true}
+	case fate == deployment.CutOff:
+		return face{github.Completed, github.Failure, words + ", and may serve", true}
 	case r.Hold() != "":
-		return fate{github.Completed, github.Success, r.Hold(), true}
-	case r.State() == github.Success:
-		return fate{github.Completed, github.Success, "Passed its gates, and serves", true}
+		return face{github.Completed, github.Success, r.Hold(), true}
+	case fate == deployment.Passed:
+		return face{github.Completed, github.Success, words + ", and serves", true}
 	}
-	return fate{github.Completed, conclusion(r), "Does not serve any more", false}
+	return face{github.Completed, conclusion(r), words, false}
 }
 
 // conclusion is how a release ended that serves no more.
@@ -128,7 +131,7 @@ func conclusion(r deployment.Record) string {
 
 // draw makes the check run of a release, which is one of the records.
 func draw(all []deployment.Record, i int) github.CheckRun {
-	r, f := all[i], judge(all, i)
+	r, f := all[i], look(all, i)
 	run := github.CheckRun{
 		Name: Name(r.Environment), SHA: r.Deployment.SHA, ExternalID: external(r.Environment, r.Release), Status: f.status, Conclusion: f.conclusion, Started: r.Created,
 		Output: github.Output{Title: f.title, Summary: summary(r, f)}, Actions: []github.Action{},
@@ -147,7 +150,7 @@ func draw(all []deployment.Record, i int) github.CheckRun {
 }
 
 // summary is what a reader sees of a release.
-func summary(r deployment.Record, f fate) string {
+func summary(r deployment.Record, f face) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Release %s to %s", markdown.Code(r.Release), markdown.Code(r.Environment))
 	if r.Run.URL != "" {
