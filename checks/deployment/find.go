@@ -14,7 +14,7 @@ import (
 const (
 	kept   = 100 // for the releases to go back to
 	looked = 30  // for the newest, and for those of a run
-	newest = 10  // for one that is still in progress: it is among them, unless as many have been made since
+	newest = 10  // for what is under way
 )
 
 // asked is of how many records it is asked at once what was said of them, and of how
@@ -86,6 +86,16 @@ func Manifests(ctx context.Context, c *github.Client, env string) ([]release.Man
 		all = append(all, r.Manifest)
 	}
 	return all, err
+}
+
+// Recent are the records among an environment's last few deployments. One that is still
+// in progress is among them, unless as many have been made since.
+func Recent(ctx context.Context, c *github.Client, env string) ([]Record, error) {
+	all, err := find(ctx, c, env, newest)
+	if err != nil {
+		return nil, err
+	}
+	return all, ask(ctx, c, all)
 }
 
 // Newest are an environment's newest release, and before it the rollbacks that were

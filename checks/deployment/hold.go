@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/tminus/deploy-action/checks/github"
@@ -42,27 +41,4 @@ func aside(ctx context.Context, c *github.Client, env, words string) error {
 		return err
 	}
 	return c.SetStatus(ctx, id, github.Status{State: said[0].State, LogURL: said[0].LogURL, EnvironmentURL: said[0].EnvironmentURL, Description: words})
-}
-
-// Why is the reason for which a release was taken back or is held, as far as GitHub
-// has it.
-func (k *Keeper) Why(env, from string) string {
-	l := k.seen(k.at(env))
-	if l == nil || !l.over() {
-		return ""
-	}
-	if words := l.held[from]; words != "" {
-		return ", " + strings.ToLower(words[:1]) + words[1:]
-	}
-	if l.reason == nil || l.reason.From != from {
-		return ""
-	}
-	text := ""
-	if l.reason.By != "" {
-		text += ", asked for by " + l.reason.By
-	}
-	if l.reason.Reason != "" {
-		text += fmt.Sprintf(", because %q", l.reason.Reason)
-	}
-	return text
 }

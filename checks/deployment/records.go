@@ -67,16 +67,6 @@ func Unsettled(all []Record, from string) bool {
 	return false
 }
 
-// LastGood is the release that an environment was good on when the run looked,
-// without this run's own.
-func (k *Keeper) LastGood(env string) (release.Manifest, bool) {
-	l := k.seen(k.at(env))
-	if l == nil || !l.over() || l.good == nil {
-		return release.Manifest{}, false
-	}
-	return *l.good, true
-}
-
 // Compromised are the secrets that were replaced because somebody else may know them,
 // in any release after the one to go back to; sorted. Without a name that is the one
 // before the newest.

@@ -1,8 +1,6 @@
 package deployment
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,35 +129,20 @@ func TestWhatContradictsItselfIsNoRelease(t *testing.T) {
 	}
 }
 
-// make makes a deployment of ours with the given states.
-func (s *stand) make(k *Keeper, m release.Manifest, states ...string) int64 {
-	s.t.Helper()
-	id, err := k.Client.CreateDeployment(s.t.Context(), github.Deployment{SHA: k.SHA, Task: task(m), Environment: m.Environment, Payload: payload(s.t, k, m)})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, state := range states {
-		if err := k.Client.SetStatus(s.t.Context(), id, github.Status{State: state}); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return id
-}
-
 func TestRecordsAreReadFromGitHub(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
-	s.make(k, manifest("r1", "production", true), github.Success, github.Inactive)
-	s.make(k, manifest("other", "staging", true), github.Success)
+	k := s.job(s.begin())
+	s.make(k, manifest("r1", "production"), github.Success, github.Inactive)
+	s.make(k, manifest("other", "staging"), github.Success)
 	if _, err := k.Client.CreateDeployment(t.Context(), github.Deployment{SHA: k.SHA, Task: TaskDeploy, Environment: "production", Payload: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
-	s.make(k, manifest("r2", "production", true), github.InProgress, github.Failure)
-	back := manifest("r2-rollback", "production", true)
+	s.make(k, manifest("r2", "production"), github.InProgress, github.Failure)
+	back := manifest("r2-rollback", "production")
 	back.Back = &release.Back{From: "r2", To: "r1", Reason: "it was slow", By: "octocat"}
 	s.make(k, back, github.InProgress)
-	s.make(k, manifest("r3", "production", true))
+	s.make(k, manifest("r3", "production"))
 	all, err := Records(t.Context(), k.Client, "production")
 	if err != nil {
 		t.Fatal(err)
@@ -183,9 +166,9 @@ func TestRecordsAreReadFromGitHub(t *testing.T) {
 func TestManyRecordsAreAskedForInAFewCalls(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
+	k := s.job(s.begin())
 	for i := range asked + 3 {
-		s.make(k, manifest(fmt.Sprintf("r%02d", i), "production", true), github.Success)
+		s.make(k, manifest(fmt.Sprintf("r%02d", i), "production"), github.Success)
 	}
 	s.hub.Forget()
 	all, err := Records(t.Context(), k.Client, "production")
@@ -200,89 +183,12 @@ func TestManyRecordsAreAskedForInAFewCalls(t *testing.T) {
 func TestRecordsThatCannotBeReadAreAnError(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
-	s.make(k, manifest("r1", "production", true), github.Success)
+	k := s.job(s.begin())
+	s.make(k, manifest("r1", "production"), github.Success)
 	s.hub.Break(traffic.Fault{Path: "/repos/*/*/deployments/*/statuses", Times: -1, Refusal: traffic.Unavailable()})
 	if _, err := Records(t.Context(), k.Client, "production"); err == nil {
 		t.Error("what became of a release is not known, and nobody says so")
 	}
-}
-
-// looked is a keeper that has looked at production.
-func (s *stand) looked() *Keeper {
-	k := s.keeper(s.begin())
-	<-k.look(s.t.Context(), k.at("production")).done
-	return k
-}
-
-func TestAKeeperKnowsTheLastGoodReleaseAndWhyOneWasTakenBack(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	if _, ok := k.LastGood("production"); ok || k.Why("production", "r2") != "" {
-		t.Error("it knows something without having looked")
-	}
-	if _, ok := s.looked().LastGood("production"); ok {
-		t.Error("there is none")
-	}
-	s.make(k, manifest("r1", "production", true), github.Success)
-	s.make(k, manifest("r2", "production", true), github.Success) // the rollback did not come so far as to retire it
-	if m, ok := s.looked().LastGood("production"); !ok || m.Release != "r2" {
-		t.Errorf("%v, %s", ok, m.Release)
-	}
-	s.make(k, manifest("r2b", "production", true), github.Failure)
-	back := manifest("r2-rollback", "production", true)
-	back.Back = &release.Back{From: "r2", To: "r1", Reason: "it was slow", By: "octocat"}
-	s.make(k, back, github.Success)
-	k = s.looked()
-	if m, ok := k.LastGood("production"); !ok || m.Release != "r1" {
-		t.Errorf("%v, %s", ok, m.Release)
-	}
-	for from, want := range map[string]string{"r2": `, asked for by octocat, because "it was slow"`, "r1": ""} {
-		if got := k.Why("production", from); got != want {
-			t.Errorf("%s: %q, want %q", from, got, want)
-		}
-	}
-}
-
-func TestAHoldIsSaidWithoutAChangeOfState(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	if err := errors.Join(Held(t.Context(), k.Client, "production", "octocat", "nobody"), Lifted(t.Context(), k.Client, "production", "octocat", "nobody")); err != nil {
-		t.Errorf("without a release: %v", err)
-	}
-	s.make(k, manifest("r1", "production", true), github.Success)
-	s.make(k, manifest("r2", "production", true), github.Failure)
-	if err := Held(t.Context(), k.Client, "production", "octocat", "we look at it"); err != nil {
-		t.Fatal(err)
-	}
-	look := s.keeper(s.begin())
-	look.Look(t.Context(), "production")
-	<-look.seen(look.at("production")).done
-	if got := look.Why("production", "r2"); got != ", held by octocat: we look at it" {
-		t.Errorf("why %q", got)
-	}
-	if err := Lifted(t.Context(), k.Client, "production", "octocat", "mended"); err != nil {
-		t.Fatal(err)
-	}
-	all := s.hub.Deployments("production")
-	last := all[1].Statuses[len(all[1].Statuses)-1]
-	if all[1].State != github.Failure || last.Description != "Hold lifted by octocat: mended" || !Aside(last.Description) || Aside("Smoke production failed") {
-		t.Errorf("%+v", all[1].Statuses)
-	}
-	if len(all[0].Statuses) != 1 {
-		t.Error("another deployment was told")
-	}
-}
-
-func payload(t *testing.T, k *Keeper, m release.Manifest) []byte {
-	t.Helper()
-	raw, err := json.Marshal(Payload{By: Mark, Run: k.Run, Manifest: m})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
@@ -294,50 +200,6 @@ func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
 	for to, want := range map[string][]string{"": {"A", "B"}, "r3": {"A", "B"}, "r2": {"A", "B"}, "r1": {"A", "B", "OLD"}, "r4": nil} {
 		if got := Compromised(all, to); !slices.Equal(got, want) {
 			t.Errorf("back to %q: %v, want %v", to, got, want)
-		}
-	}
-}
-
-func TestAPayloadIsSigned(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	k.Key = "a key that the server has too"
-	m := release.Manifest{Schema: release.Schema, Release: "r1", Environment: "production", Workers: []release.Placed{
-		{Script: "api", Version: "v2", Previous: []release.Share{{Version: "v1", Percent: 33.3}, {Version: "v0", Percent: 66.7}}, Digest: "sha256:<&>"},
-	}}
-	if err := k.Record(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
-	for name, raw := range map[string]string{"an object": s.hub.Deployments("")[0].Payload, "a text": fmt.Sprintf("%q", s.hub.Deployments("")[0].Payload)} {
-		if !Signed([]byte(raw), s.hub.FullName(), k.Key) {
-			t.Errorf("%s is not signed: %s", name, raw)
-		}
-		if Signed([]byte(raw), s.hub.FullName(), "another key of the same length") || Signed([]byte(raw), "other/app", k.Key) || Signed([]byte(raw), s.hub.FullName(), "") {
-			t.Errorf("%s is signed by everybody", name)
-		}
-		if strings.Contains(raw, k.Key) {
-			t.Errorf("the key is in %s", name)
-		}
-	}
-}
-
-// A server has no run of a workflow. What it left in progress when it was killed does
-// not keep it out when it comes back.
-func TestAServerIsNotKeptOutByWhatItLeft(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	left := s.keeper(0)
-	left.Run = Run{Job: "server"}
-	s.make(left, manifest("b1", "production", true), github.InProgress)
-	for job, kept := range map[string]bool{"server": false, "another": true, "": true} {
-		k := s.keeper(0)
-		k.Run = Run{Job: job}
-		k.Look(t.Context(), "production")
-		l := k.seen(k.at("production"))
-		<-l.done
-		if got := len(l.before(0)) > 0; l.err != nil || got != kept {
-			t.Errorf("%q is kept out: %v, %v", job, got, l.err)
 		}
 	}
 }

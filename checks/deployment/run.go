@@ -8,13 +8,14 @@ import (
 	"github.com/tminus/deploy-action/checks/github"
 )
 
-// A run that cannot be asked for is taken to be over when it could not last longer.
-// Source: the limits of GitHub Actions, 6 hours for a job on a hosted runner.
+// longestRun is how long a run may last. Source: the limits of GitHub Actions, 6 hours
+// for a job on a hosted runner.
 const longestRun = 6 * time.Hour
 
 // Over tells whether the run that made a deployment has come to its end, and since
 // when, as far as that is known. A run that cannot be asked for is taken to be over
-// when it could not last longer. An error says that GitHub does not answer.
+// when it could not last longer. An error says that GitHub does not answer; the same
+// is assumed then.
 func Over(ctx context.Context, c *github.Client, r Run, made time.Time) (bool, time.Time, error) {
 	end := made.Add(longestRun)
 	if r.ID == 0 {
@@ -29,19 +30,20 @@ func Over(ctx context.Context, c *github.Client, r Run, made time.Time) (bool, t
 	}
 	switch {
 	case err != nil:
-		return false, time.Time{}, err
+		return !time.Now().Before(end), end, err
 	case run.Attempt > r.Attempt:
 		return true, made, nil // it was begun again since
 	}
 	return run.Over(r.Attempt), run.Updated, nil
 }
 
-const abandoned = "Its run ended without a verdict"
+// Abandoned is what is said of a release that was left in progress.
+const Abandoned = "Its run ended without a verdict"
 
 // Abandon says of a release that was left in progress that its run is over, and gives
 // it as it stands then.
 func Abandon(ctx context.Context, c *github.Client, r Record) (Record, error) {
-	err := c.SetStatus(ctx, r.Deployment.ID, github.Status{State: github.Error, LogURL: r.Run.URL, Description: abandoned})
+	err := c.SetStatus(ctx, r.Deployment.ID, github.Status{State: github.Error, LogURL: r.Run.URL, Description: Abandoned})
 	if err != nil {
 		return r, err
 	}

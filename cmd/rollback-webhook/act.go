@@ -12,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
@@ -105,7 +106,7 @@ func (a *actor) approach(ctx context.Context, al alarm.Alarm) (s *scene, alive b
 	if err != nil {
 		return nil, false, err
 	}
-	keeper := &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}
+	keeper := &journal.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}
 	keeper.Look(ctx, al.Environment)
 	var ahead reading
 	group, asking := errgroup.WithContext(ctx)

@@ -8,6 +8,7 @@ import (
 	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rollback"
@@ -24,7 +25,7 @@ type scene struct {
 	account         *cloudflare.Client
 	// keeper may have looked already who else changes the environment, and ahead may be
 	// the project of the newest release.
-	keeper *deployment.Keeper
+	keeper *journal.Keeper
 	ahead  reading
 }
 
@@ -42,7 +43,7 @@ func (a *actor) look(ctx context.Context, repository, env string) (*scene, error
 	all = slices.DeleteFunc(all, func(r deployment.Record) bool {
 		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r) != "" || a.rules.Outside(repository, env, r.Payload) != "")
 	})
-	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
+	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &journal.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
 	if s.newest = deployment.Latest(all); s.newest < 0 {
 		return nil, settled(fmt.Sprintf("GitHub has no record of a release of %s that this server may touch", env))
 	}

@@ -1,4 +1,4 @@
-package deployment
+package journal
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/release"
 )
@@ -32,7 +33,7 @@ type look struct {
 
 // held is a deployment that is still in progress.
 type held struct {
-	Record
+	deployment.Record
 	// alive: the run that made it is still going on, as far as is known.
 	alive bool
 }
@@ -71,10 +72,7 @@ func (l *look) left() []held {
 }
 
 func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
-	all, err := find(ctx, k.Client, env, newest)
-	if err == nil {
-		err = ask(ctx, k.Client, all)
-	}
+	all, err := deployment.Recent(ctx, k.Client, env)
 	if err != nil {
 		return err
 	}
@@ -96,7 +94,7 @@ func (k *Keeper) fill(ctx context.Context, env string, l *look) error {
 }
 
 // judge sorts one of the records by what was said of it, after those that are newer.
-func (l *look) judge(ctx context.Context, k *Keeper, all []Record, i int) {
+func (l *look) judge(ctx context.Context, k *Keeper, all []deployment.Record, i int) {
 	r := all[i]
 	if l.reason == nil {
 		l.reason = r.Manifest.Back
@@ -104,7 +102,7 @@ func (l *look) judge(ctx context.Context, k *Keeper, all []Record, i int) {
 	switch {
 	case r.State() == github.Success:
 		l.active = append(l.active, r.Deployment.ID)
-		taken := slices.ContainsFunc(all[:i], func(newer Record) bool { return newer.Takes(r.Release) })
+		taken := slices.ContainsFunc(all[:i], func(newer deployment.Record) bool { return newer.Takes(r.Release) })
 		if l.good == nil && !r.Rollback() && !taken {
 			l.good = &all[i].Manifest
 		}
@@ -114,16 +112,13 @@ func (l *look) judge(ctx context.Context, k *Keeper, all []Record, i int) {
 }
 
 // alive tells whether the run that made a deployment is still going on.
-func (k *Keeper) alive(ctx context.Context, r Run, made time.Time) bool {
+func (k *Keeper) alive(ctx context.Context, r deployment.Run, made time.Time) bool {
 	if r.ID == k.Run.ID && (r.ID != 0 || r.Job != "" && r.Job == k.Run.Job) {
 		// What this very job made before is behind it. A server has no run, and does one
 		// work of an environment at a time: what it left in progress was cut off.
 		return r.Attempt == k.Run.Attempt && r.Job != k.Run.Job
 	}
-	over, _, err := Over(ctx, k.Client, r, made)
-	if err != nil {
-		return time.Since(made) < longestRun
-	}
+	over, _, _ := deployment.Over(ctx, k.Client, r, made) // a guess where GitHub does not answer
 	return !over
 }
 
