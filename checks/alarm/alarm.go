@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/github"
 )
 
 // Rules say what a delivery may be about.
@@ -52,23 +53,9 @@ func (a Alarm) Lane() string { return strings.ToLower(a.Repository) + " " + a.En
 
 // delivery is what is read of a delivery about a deployment's status.
 type delivery struct {
-	Status struct {
-		State       string `json:"state"`
-		Description string `json:"description"`
-	} `json:"deployment_status"`
-	Deployment struct {
-		ID          int64           `json:"id"`
-		SHA         string          `json:"sha"`
-		Task        string          `json:"task"`
-		Environment string          `json:"environment"`
-		Payload     json.RawMessage `json:"payload"`
-		Creator     struct {
-			Login string `json:"login"`
-		} `json:"creator"`
-	} `json:"deployment"`
-	Repository struct {
-		FullName string `json:"full_name"`
-	} `json:"repository"`
+	repository string
+	deployed   github.Deployment
+	said       github.Status
 }
 
 // Judge reads a delivery, which is JSON. The text is the reason, whatever the answer.
@@ -81,7 +68,14 @@ func (r Rules) Judge(event string, body []byte) (Alarm, string, bool) {
 	if err != nil {
 		return Alarm{}, "the payload cannot be read: " + err.Error(), false
 	}
-	return r.judge(d)
+	if why := harmless(d.said); why != "" {
+		return d.alarm(), why, false
+	}
+	of, ours := deployment.Read(d.deployed, d.said)
+	if !ours {
+		return d.alarm(), "the deployment is not of this action", false
+	}
+	return r.Failed(d.repository, of)
 }
 
 // Release reads of a delivery about a deployment's status which release it is about,
@@ -92,20 +86,19 @@ func Release(body []byte) (Alarm, bool) {
 		return Alarm{}, false
 	}
 	a := d.alarm()
-	var ours bool
-	a.Payload, ours = deployment.ParsePayload(d.Deployment.Payload)
+	of, ours := deployment.Read(d.deployed)
+	a.Payload = of.Payload
 	return a, ours
 }
 
 // alarm is what a delivery is about, without the release.
 func (d delivery) alarm() Alarm {
-	return Alarm{Repository: d.Repository.FullName, Environment: d.Deployment.Environment, Deployment: d.Deployment.ID, SHA: d.Deployment.SHA, Words: d.Status.Description}
+	return Alarm{Repository: d.repository, Environment: d.deployed.Environment, Deployment: d.deployed.ID, SHA: d.deployed.SHA, Words: d.said.Description}
 }
 
 // read reads of a delivery what matters. GitHub sends a hundred fields beside those, and
 // to decode all of them would take longer than everything else.
 func read(body []byte) (delivery, error) {
-	var d delivery
 	var deployed, said, repository gjson.Result
 	walk(gjson.ParseBytes(body), map[string]*gjson.Result{"deployment": &deployed, "deployment_status": &said, "repository": &repository})
 	var state, words, sha, task, env, login, name, id, payload, creator gjson.Result
@@ -113,32 +106,34 @@ func read(body []byte) (delivery, error) {
 	walk(deployed, map[string]*gjson.Result{"sha": &sha, "task": &task, "environment": &env, "creator": &creator, "id": &id, "payload": &payload})
 	walk(creator, map[string]*gjson.Result{"login": &login})
 	walk(repository, map[string]*gjson.Result{"full_name": &name})
-	d.Deployment.Payload = json.RawMessage(payload.Raw)
 	var errs []error
 	for _, field := range []struct {
 		name string
 		is   gjson.Result
-		into *string
 	}{
-		{"deployment_status.state", state, &d.Status.State},
-		{"deployment_status.description", words, &d.Status.Description},
-		{"deployment.sha", sha, &d.Deployment.SHA},
-		{"deployment.task", task, &d.Deployment.Task},
-		{"deployment.environment", env, &d.Deployment.Environment},
-		{"deployment.creator.login", login, &d.Deployment.Creator.Login},
-		{"repository.full_name", name, &d.Repository.FullName},
+		{"deployment_status.state", state},
+		{"deployment_status.description", words},
+		{"deployment.sha", sha},
+		{"deployment.task", task},
+		{"deployment.environment", env},
+		{"deployment.creator.login", login},
+		{"repository.full_name", name},
 	} {
 		if field.is.Type != gjson.String && field.is.Type != gjson.Null {
 			errs = append(errs, fmt.Errorf("%s is no text", field.name))
 		}
-		*field.into = field.is.Str
 	}
+	var number int64
 	if id.Exists() {
-		if err := json.Unmarshal([]byte(id.Raw), &d.Deployment.ID); err != nil {
+		if err := json.Unmarshal([]byte(id.Raw), &number); err != nil {
 			errs = append(errs, fmt.Errorf("deployment.id: %w", err))
 		}
 	}
-	return d, errors.Join(errs...)
+	return delivery{
+		repository: name.Str,
+		deployed:   github.Deployment{ID: number, SHA: sha.Str, Task: task.Str, Environment: env.Str, Payload: json.RawMessage(payload.Raw), Creator: login.Str},
+		said:       github.Status{State: state.Str, Description: words.Str},
+	}, errors.Join(errs...)
 }
 
 // walk goes through an object once, however many of its fields are wanted, and ends
@@ -156,56 +151,58 @@ func walk(of gjson.Result, wanted map[string]*gjson.Result) {
 	})
 }
 
-// judge judges what was read, from a delivery or from GitHub itself.
-func (r Rules) judge(d delivery) (Alarm, string, bool) {
-	a := d.alarm()
+// harmless says why a status does not mean that something has failed; empty if it does.
+func harmless(said github.Status) string {
 	switch {
-	case d.Status.State != "failure" && d.Status.State != "error":
-		return a, "the deployment is " + d.Status.State, false
-	case deployment.Aside(d.Status.Description):
-		return a, "the status is about a hold", false
+	case !said.Failed():
+		return "the deployment is " + said.State
+	case deployment.Aside(said.Description):
+		return "the status is about a hold"
 	}
-	p, ours := deployment.ParsePayload(d.Deployment.Payload)
-	a.Payload = p
-	switch {
-	case !ours:
-		return a, "the deployment is not of this action", false
-	case d.Deployment.Task != deployment.TaskDeploy || p.Manifest.Back != nil:
-		return a, "the deployment is a rollback itself", false
-	}
-	if why := r.refuses(a, d); why != "" {
+	return ""
+}
+
+// Failed judges a release by the last verdict on it, whoever told of that. The text is
+// the reason, whatever the answer.
+func (r Rules) Failed(repository string, of deployment.Record) (Alarm, string, bool) {
+	said := of.Verdict()
+	a := delivery{repository, of.Deployment, said}.alarm()
+	if why := harmless(said); why != "" {
 		return a, why, false
 	}
-	a.Stage = stage(d.Status.Description)
-	return a, fmt.Sprintf("release %s failed: %s", p.Release, d.Status.Description), true
+	a.Payload = of.Payload
+	if of.Rollback() {
+		return a, "the deployment is a rollback itself", false
+	}
+	if why := r.Refuses(repository, of); why != "" {
+		return a, why, false
+	}
+	a.Stage = stage(said.Description)
+	return a, fmt.Sprintf("release %s failed: %s", of.Release, said.Description), true
 }
 
-// refuses says why a delivery is not believed, or not allowed to be acted on.
-func (r Rules) refuses(a Alarm, d delivery) string {
-	if why := r.Outside(a.Repository, a.Environment, a.Payload); why != "" {
+// Refuses says why nothing may be done about a release, whatever became of it, because
+// it is not believed or not allowed to be acted on; empty if something may.
+func (r Rules) Refuses(repository string, of deployment.Record) string {
+	at := of.Deployment.Environment
+	if why := r.Outside(repository, at, of.Payload); why != "" {
 		return why
 	}
-	if a.Payload.Environment != a.Environment {
-		return fmt.Sprintf("the payload is of %q and the deployment of %q", a.Payload.Environment, a.Environment)
+	if of.Environment != at {
+		return fmt.Sprintf("the payload is of %q and the deployment of %q", of.Environment, at)
 	}
-	return r.doubt(a.Repository, d.Deployment.Creator.Login, d.Deployment.Payload, a.Payload)
+	return r.Doubt(repository, of)
 }
 
-// Doubt says why a deployment's payload is not believed, empty if it is: because of
-// who made the deployment, or because it is signed.
-func (r Rules) Doubt(repository, creator string, payload json.RawMessage) string {
-	p, _ := deployment.ParsePayload(payload)
-	return r.doubt(repository, creator, payload, p)
-}
-
-// doubt is Doubt about a payload that has been read.
-func (r Rules) doubt(repository, creator string, payload json.RawMessage, p deployment.Payload) string {
-	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(payload, repository, key) })
+// Doubt says why a record is not believed, empty if it is: because of who made the
+// deployment, or because its payload is signed.
+func (r Rules) Doubt(repository string, of deployment.Record) string {
+	signed := slices.ContainsFunc(r.Keys, func(key string) bool { return deployment.Signed(of.Deployment.Payload, repository, key) })
 	switch {
-	case len(r.Keys) > 0 && p.Signature != "" && !signed:
+	case len(r.Keys) > 0 && of.Signature != "" && !signed:
 		return "the payload's signature is wrong"
-	case !signed && !fold(r.Creators, creator):
-		return fmt.Sprintf("the deployment was made by %q, who is not allowed, and is not signed", creator)
+	case !signed && !fold(r.Creators, of.Deployment.Creator):
+		return fmt.Sprintf("the deployment was made by %q, who is not allowed, and is not signed", of.Deployment.Creator)
 	}
 	return ""
 }

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/tminus/deploy-action/checks/deployment"
-	"github.com/tminus/deploy-action/checks/github"
 )
 
 // Death is the end of a workflow's run that may have left a release in progress.
@@ -62,30 +59,4 @@ func (r Rules) Died(event string, body []byte) (Death, string, bool) {
 	}
 	return Death{Repository: d.Repository.FullName, Run: d.Run.ID, Attempt: d.Run.Attempt},
 		fmt.Sprintf("run %d of workflow %q ended with %s, and may have left a release in progress", d.Run.ID, d.Run.Name, d.Run.Conclusion), true
-}
-
-// Failed judges a deployment of which GitHub was asked, as [Rules.Judge] judges one of
-// which it told.
-func (r Rules) Failed(repository string, d github.Deployment, said github.Status) (Alarm, string, bool) {
-	return r.judge(told(repository, d, said))
-}
-
-// Refuses says why nothing may be done about a deployment, whatever became of it;
-// empty if something may.
-func (r Rules) Refuses(repository string, d github.Deployment) string {
-	p, ours := deployment.ParsePayload(d.Payload)
-	if !ours {
-		return "the deployment is not of this action"
-	}
-	return r.refuses(Alarm{Repository: repository, Environment: d.Environment, Payload: p}, told(repository, d, github.Status{}))
-}
-
-// told is a deployment as a delivery would tell of it.
-func told(repository string, d github.Deployment, said github.Status) delivery {
-	var t delivery
-	t.Repository.FullName = repository
-	t.Status.State, t.Status.Description = said.State, said.Description
-	t.Deployment.ID, t.Deployment.SHA, t.Deployment.Task, t.Deployment.Environment = d.ID, d.SHA, d.Task, d.Environment
-	t.Deployment.Payload, t.Deployment.Creator.Login = d.Payload, d.Creator
-	return t
 }

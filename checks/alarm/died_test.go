@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 )
 
@@ -40,36 +41,52 @@ func TestARunThatEndedBadlyIsADeath(t *testing.T) {
 	}
 }
 
-func TestADeploymentIsJudgedAsADeliveryIs(t *testing.T) {
+func TestARecordIsJudgedAsADeliveryIs(t *testing.T) {
 	t.Parallel()
 	payload := `{"by":"tminus/deploy-action","schema":1,"release":"r1","environment":"production","workers":[{"script":"tminus-api-production"}]}`
 	good := github.Deployment{ID: 7, SHA: "abc", Task: "deploy", Environment: "production", Creator: "github-actions[bot]", Payload: []byte(payload)}
 	failed := github.Status{State: "failure", Description: "Health production failed: it is silent"}
-	a, why, ok := rules.Failed("tminus/app", good, failed)
+	record := func(d github.Deployment, said ...github.Status) deployment.Record {
+		r, ours := deployment.Read(d, said...)
+		if !ours {
+			t.Fatalf("%s is not of this action", d.Payload)
+		}
+		return r
+	}
+	a, why, ok := rules.Failed("tminus/app", record(good, failed))
 	told, _, _ := rules.Judge("deployment_status", body())
-	if !ok || a.Key() != told.Key() || a.Lane() != told.Lane() || a.Stage != "health" || a.Deployment != 7 || a.SHA != "abc" || !strings.Contains(why, "it is silent") || rules.Refuses("tminus/app", good) != "" {
+	if !ok || a.Key() != told.Key() || a.Lane() != told.Lane() || a.Stage != "health" || a.Deployment != 7 || a.SHA != "abc" || !strings.Contains(why, "it is silent") || rules.Refuses("tminus/app", record(good)) != "" {
 		t.Errorf("%+v, %q, %v", a, why, ok)
 	}
-	if _, _, ok := rules.Failed("tminus/app", good, github.Status{State: "success"}); ok {
-		t.Error("a release that passed is an alarm")
+	for name, said := range map[string][]github.Status{"one that passed": {{State: "success"}, failed}, "one of which nobody asked": nil} {
+		if _, _, ok := rules.Failed("tminus/app", record(good, said...)); ok {
+			t.Errorf("%s is an alarm", name)
+		}
+	}
+	if _, _, ok := rules.Failed("tminus/app", record(good, github.Status{State: "failure", Description: "Hold lifted by ann: done"}, failed)); !ok {
+		t.Error("a hold hides a failure")
 	}
 	for name, change := range map[string]func(*github.Deployment){
 		"who is not allowed": func(d *github.Deployment) { d.Creator = "mallory" },
 		"environment":        func(d *github.Deployment) { d.Environment = "staging" },
 		"script":             func(d *github.Deployment) { d.Payload = []byte(strings.Replace(payload, "tminus-api", "other", 1)) },
-		"not of this action": func(d *github.Deployment) { d.Payload = []byte(`{}`) },
 	} {
 		d := good
 		change(&d)
-		if why := rules.Refuses("tminus/app", d); !strings.Contains(why, name) {
+		if why := rules.Refuses("tminus/app", record(d)); !strings.Contains(why, name) {
 			t.Errorf("%s: %q", name, why)
 		}
-		if _, why, ok := rules.Failed("tminus/app", d, failed); ok || !strings.Contains(why, name) {
+		if _, why, ok := rules.Failed("tminus/app", record(d, failed)); ok || !strings.Contains(why, name) {
 			t.Errorf("%s: %v, %q", name, ok, why)
 		}
 	}
-	if why := rules.Refuses("evil/app", good); !strings.Contains(why, "evil/app") {
+	if why := rules.Refuses("evil/app", record(good)); !strings.Contains(why, "evil/app") {
 		t.Errorf("another repository: %q", why)
+	}
+	rollback := good
+	rollback.Task = "rollback"
+	if _, why, ok := rules.Failed("tminus/app", record(rollback, failed)); ok || !strings.Contains(why, "rollback itself") {
+		t.Errorf("a rollback: %v, %q", ok, why)
 	}
 }
 

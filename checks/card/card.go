@@ -42,7 +42,7 @@ type Keeper struct {
 // Keep shows a release as the records of its environment have it, the newest first,
 // with a note that says what was done last, if there is one.
 func (k Keeper) Keep(ctx context.Context, all []deployment.Record, name, note string) error {
-	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Release == name && r.Manifest.Back == nil })
+	i := slices.IndexFunc(all, func(r deployment.Record) bool { return r.Release == name && !r.Rollback() })
 	if i < 0 {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (k Keeper) Keep(ctx context.Context, all []deployment.Record, name, note st
 func Replaced(all []deployment.Record) string {
 	n := 0
 	for _, r := range all {
-		if r.Manifest.Back == nil {
+		if !r.Rollback() {
 			if n++; n == 2 {
 				return r.Release
 			}
@@ -78,53 +78,52 @@ func Replaced(all []deployment.Record) string {
 	return ""
 }
 
-// fate is what became of a release.
-type fate struct {
+// face is how a card shows what became of a release.
+type face struct {
 	status, conclusion, title string
 	buttons                   bool
 }
 
-// judge says what became of a release, which is one of the records.
-func judge(all []deployment.Record, i int) fate {
+// look says what is seen of a release, which is one of the records: what became of it
+// in the words that are used everywhere, and what that means for who reads it here.
+func look(all []deployment.Record, i int) face {
 	r := all[i]
+	fate, rollback := deployment.Became(all, i)
+	words := strings.ToUpper(string(fate[:1])) + string(fate[1:])
+	if rollback != nil && rollback.Manifest.Back.By != "" && fate != deployment.Again {
+		words += " by " + rollback.Manifest.Back.By
+	}
+	switch fate {
+	case deployment.TakenBack:
+		return face{github.Completed, github.Failure, words + ", as " + rollback.Release, false}
+	case deployment.Leaving:
+		return face{github.InProgress, "", words, false}
+	case deployment.Again:
+		return face{github.Completed, conclusion(r), words, false}
+	}
 	for _, later := range slices.Backward(all[:i]) {
-		if later.Manifest.Back == nil {
-			return fate{github.Completed, conclusion(r), "Followed by release " + later.Release, false}
-		}
-		if later.Manifest.Back.From != r.Release {
-			continue
-		}
-		by := ""
-		if later.Manifest.Back.By != "" {
-			by = " by " + later.Manifest.Back.By
-		}
-		switch {
-		case later.Good:
-			return fate{github.Completed, github.Failure, "Taken back" + by + ", as " + later.Release, false}
-		case open(later.State):
-			return fate{github.InProgress, "", "Being taken back" + by, false}
+		if !later.Rollback() {
+			return face{github.Completed, conclusion(r), words + ", followed by release " + later.Release, false}
 		}
 	}
 	switch {
-	case open(r.State):
-		return fate{github.InProgress, "", "On its way", false}
-	case r.State == github.Failure || r.State == github.Error:
-		return fate{github.Completed, github.Failure, "Failed, and serves", true}
-	case deployment.Aside(r.Said.Description) && strings.HasPrefix(r.Said.Description, "Held"):
-		return fate{github.Completed, github.Success, r.Said.Description, true}
-	case r.State == github.Success:
-		return fate{github.Completed, github.Success, "Passed its gates, and serves", true}
+	case fate == deployment.Underway:
+		return face{github.InProgress, "", words, false}
+	case fate == deployment.Failed:
+		return face{github.Completed, github.Failure, words + ", and serves", true}
+	case fate == deployment.CutOff:
+		return face{github.Completed, github.Failure, words + ", and may serve", true}
+	case r.Hold() != "":
+		return face{github.Completed, github.Success, r.Hold(), true}
+	case fate == deployment.Passed:
+		return face{github.Completed, github.Success, words + ", and serves", true}
 	}
-	return fate{github.Completed, conclusion(r), "Does not serve any more", false}
-}
-
-func open(state string) bool {
-	return state == github.Queued || state == github.InProgress || state == "pending" || state == ""
+	return face{github.Completed, conclusion(r), words, false}
 }
 
 // conclusion is how a release ended that serves no more.
 func conclusion(r deployment.Record) string {
-	if r.Good {
+	if r.Good() {
 		return github.Success
 	}
 	return github.Failure
@@ -132,13 +131,13 @@ func conclusion(r deployment.Record) string {
 
 // draw makes the check run of a release, which is one of the records.
 func draw(all []deployment.Record, i int) github.CheckRun {
-	r, f := all[i], judge(all, i)
+	r, f := all[i], look(all, i)
 	run := github.CheckRun{
-		Name: Name(r.Environment), SHA: r.SHA, ExternalID: external(r.Environment, r.Release), Status: f.status, Conclusion: f.conclusion, Started: r.Created,
+		Name: Name(r.Environment), SHA: r.Deployment.SHA, ExternalID: external(r.Environment, r.Release), Status: f.status, Conclusion: f.conclusion, Started: r.Created,
 		Output: github.Output{Title: f.title, Summary: summary(r, f)}, Actions: []github.Action{},
 	}
 	if f.status == github.Completed {
-		run.Completed = r.Said.Created
+		run.Completed = r.Last().Created
 	}
 	if f.buttons {
 		run.Actions = []github.Action{
@@ -151,15 +150,15 @@ func draw(all []deployment.Record, i int) github.CheckRun {
 }
 
 // summary is what a reader sees of a release.
-func summary(r deployment.Record, f fate) string {
+func summary(r deployment.Record, f face) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Release %s to %s", markdown.Code(r.Release), markdown.Code(r.Environment))
 	if r.Run.URL != "" {
 		fmt.Fprintf(&b, ", made by [this run](%s)", r.Run.URL)
 	}
 	b.WriteString(".")
-	if r.Said.Description != "" {
-		fmt.Fprintf(&b, " %s.", strings.TrimRight(markdown.Escape(r.Said.Description), "."))
+	if words := r.Last().Description; words != "" {
+		fmt.Fprintf(&b, " %s.", strings.TrimRight(markdown.Escape(words), "."))
 	}
 	if f.buttons {
 		b.WriteString("\n\nThe buttons are for those who may write to the repository. **Roll back** takes the environment to the last release that passed, **Hold** keeps every other release out until somebody lifts the hold, **Retry verification** asks health and smoke once more and changes nothing.")

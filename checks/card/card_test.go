@@ -85,7 +85,7 @@ func house(t *testing.T) *hub {
 	return h
 }
 
-// record makes the record of a release, of a rollback when it takes one back.
+// record makes the record of a release, of a rollback when it takes one back, for another after a <.
 func (h *hub) record(name, takesBack, state, words string) {
 	h.t.Helper()
 	m := release.Manifest{Schema: release.Schema, Release: name, Environment: "production", Workers: []release.Placed{
@@ -94,7 +94,8 @@ func (h *hub) record(name, takesBack, state, words string) {
 	}}
 	task := deployment.TaskDeploy
 	if takesBack != "" {
-		m.Back, task = &release.Back{From: takesBack, By: "octocat"}, deployment.TaskRollback
+		from, to, _ := strings.Cut(takesBack, "<")
+		m.Back, task = &release.Back{From: from, To: to, By: "octocat"}, deployment.TaskRollback
 	}
 	raw, err := deployment.Payload{By: deployment.Mark, Run: deployment.Run{ID: 5, URL: "https://github.com/run/5"}, Manifest: m}.Sign(h.FullName(), "")
 	if err != nil {
@@ -156,15 +157,15 @@ func TestACardFollowsItsRelease(t *testing.T) {
 		}
 	}
 	h.record("r1", "", github.InProgress, "")
-	check("r1", "in_progress", "", "On its way", "")
+	check("r1", "in_progress", "", "Under way", "")
 	id := h.Deployments("")[0].ID
 	h.say(id, github.Success, "Release r1 passed its gates")
-	check("r1", "completed", "success", "Passed its gates, and serves", all)
+	check("r1", "completed", "success", "Passed, and serves", all)
 	h.say(id, github.Success, "Held by octocat: we look at it")
 	check("r1", "completed", "success", "Held by octocat", all)
 	h.record("r2", "", github.Failure, "Smoke production failed: <b>it</b> answered 500")
 	check("r2", "completed", "failure", "Failed, and serves", all)
-	check("r1", "completed", "success", "Followed by release r2", "")
+	check("r1", "completed", "success", "Passed, followed by release r2", "")
 	if r := h.card("r2", "**octocat** asked again: still not well."); !strings.Contains(r.Summary, "asked again") || strings.Contains(r.Summary, "<b>") || strings.Contains(r.Summary, "mcp|evil") || !strings.Contains(r.Summary, "`11111111`") {
 		t.Errorf("summary %s", r.Summary)
 	}
@@ -172,8 +173,14 @@ func TestACardFollowsItsRelease(t *testing.T) {
 	check("r2", "in_progress", "", "Being taken back by octocat", "")
 	h.say(h.Deployments("")[2].ID, github.Success, "")
 	check("r2", "completed", "failure", "Taken back by octocat, as r3-back", "")
-	if got := Replaced([]deployment.Record{{Payload: deployment.Payload{Manifest: release.Manifest{Release: "b", Back: &release.Back{}}}}, {Payload: deployment.Payload{Manifest: release.Manifest{Release: "r2"}}}, {Payload: deployment.Payload{Manifest: release.Manifest{Release: "r1"}}}}); got != "r1" {
-		t.Errorf("replaced %q", got)
+	h.say(h.Deployments("")[2].ID, github.Inactive, "")
+	h.record("r4", "", github.Error, "Its run ended without a verdict")
+	check("r4", "completed", "failure", "Cut off, and may serve", all)
+	h.record("r5-back", "r4<r1", github.Success, "")
+	check("r4", "completed", "failure", "Taken back by octocat, as r5-back", "")
+	check("r1", "completed", "success", "Serves again", "")
+	if records, err := deployment.Records(t.Context(), h.keeper.Client, "production"); err != nil || Replaced(records) != "r2" {
+		t.Errorf("%v, replaced %q", err, Replaced(records))
 	}
 }
 

@@ -1,13 +1,13 @@
-// Package deployment records releases as deployments on GitHub, one for each
-// environment, and keeps two releases of an environment apart.
+// Package deployment is the record of releases on GitHub: one deployment for each
+// release of an environment, with the manifest in its payload and, in its statuses,
+// how it went on.
 //
-// A [Keeper] is a journal: it writes the manifest into a deployment's payload
-// after the uploads and before any traffic moves, the only call that a release
-// waits for. It is an observer: it says in statuses how the release goes on,
-// succeeds or fails, and retires what a good one replaces. And it is a lock: a
-// deployment of ours that is still in progress keeps others out, until the run
-// that made it is over. All else is done beside the run.
+// A [Record] is made of a deployment by [Read] alone, and knows what its states, holds
+// and tasks mean. What a list of records means is asked of the list: which release is
+// the newest, which one to go back to, and what became of each, a [Fate], in words that
+// are the same wherever a person reads them. Who wrote a record is for the caller to
+// judge before acting on it; a signature helps.
 //
-// Where GitHub cannot take the record, a finding says so and the release goes on
-// with the records that are elsewhere. The neighbours are github and release.
+// The room writes and reads. To keep records while a release is on its way is
+// journal's. The neighbours are github and release.
 package deployment

@@ -2,9 +2,6 @@ package deployment
 
 import (
 	"context"
-	"fmt"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/tminus/deploy-action/checks/github"
@@ -34,40 +31,14 @@ func Lifted(ctx context.Context, c *github.Client, env, who, reason string) erro
 
 // aside says something of the newest deployment of ours without a change of its state.
 func aside(ctx context.Context, c *github.Client, env, words string) error {
-	found, err := c.Deployments(ctx, url.Values{"environment": {env}}, newest)
-	if err != nil {
+	found, err := find(ctx, c, env, newest)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	i := slices.IndexFunc(found, func(d github.Deployment) bool { _, ours := ParsePayload(d.Payload); return ours })
-	if i < 0 {
-		return nil
-	}
-	said, err := c.Statuses(ctx, found[i].ID)
+	id := found[0].Deployment.ID
+	said, err := c.Statuses(ctx, id)
 	if err != nil || len(said) == 0 {
 		return err
 	}
-	return c.SetStatus(ctx, found[i].ID, github.Status{State: said[0].State, LogURL: said[0].LogURL, EnvironmentURL: said[0].EnvironmentURL, Description: words})
-}
-
-// Why is the reason for which a release was taken back or is held, as far as GitHub
-// has it.
-func (k *Keeper) Why(env, from string) string {
-	l := k.seen(k.at(env))
-	if l == nil || !l.over() {
-		return ""
-	}
-	if words := l.held[from]; words != "" {
-		return ", " + strings.ToLower(words[:1]) + words[1:]
-	}
-	if l.reason == nil || l.reason.From != from {
-		return ""
-	}
-	text := ""
-	if l.reason.By != "" {
-		text += ", asked for by " + l.reason.By
-	}
-	if l.reason.Reason != "" {
-		text += fmt.Sprintf(", because %q", l.reason.Reason)
-	}
-	return text
+	return c.SetStatus(ctx, id, github.Status{State: said[0].State, LogURL: said[0].LogURL, EnvironmentURL: said[0].EnvironmentURL, Description: words})
 }

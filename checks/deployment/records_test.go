@@ -1,8 +1,6 @@
 package deployment
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +16,10 @@ import (
 func rec(text string) Record {
 	name, good := strings.CutSuffix(text, "*")
 	name, from, back := strings.Cut(name, " <")
-	r := Record{Good: good}
+	r := Record{Deployment: github.Deployment{Task: TaskDeploy}}
+	if good {
+		r.Said = []github.Status{{State: github.Inactive}, {State: github.Success}}
+	}
 	r.Manifest = release.Manifest{Schema: release.Schema, Release: name, Environment: "production"}
 	if back {
 		r.Manifest.Back = &release.Back{From: from}
@@ -104,7 +105,7 @@ func TestRecordsThatDoNotSayHowItIs(t *testing.T) {
 			for _, text := range tt.records {
 				i := strings.LastIndex(text, " ")
 				r := rec(text[:i])
-				r.State = text[i+1:]
+				r.Said = []github.Status{{State: text[i+1:]}}
 				all = append(all, r)
 			}
 			if got := Unsettled(all, "r2"); got != tt.want {
@@ -114,44 +115,43 @@ func TestRecordsThatDoNotSayHowItIs(t *testing.T) {
 	}
 }
 
-// make makes a deployment of ours with the given states.
-func (s *stand) make(k *Keeper, m release.Manifest, states ...string) int64 {
-	s.t.Helper()
-	id, err := k.Client.CreateDeployment(s.t.Context(), github.Deployment{SHA: k.SHA, Task: task(m), Environment: m.Environment, Payload: payload(s.t, k, m)})
-	if err != nil {
-		s.t.Fatal(err)
+// Neither a payload nor a task alone makes a release of what the other calls a rollback.
+func TestWhatContradictsItselfIsNoRelease(t *testing.T) {
+	t.Parallel()
+	odd, newest, before := rec("r3*"), rec("r2"), rec("r1*")
+	odd.Deployment.Task = TaskRollback
+	all := []Record{odd, newest, before}
+	if i := Latest(all); i != 1 || Taker(all, i) != nil || Taker(all, -1) != nil {
+		t.Errorf("the newest is %d", i)
 	}
-	for _, state := range states {
-		if err := k.Client.SetStatus(s.t.Context(), id, github.Status{State: state}); err != nil {
-			s.t.Fatal(err)
-		}
+	if from, good, err := Back(all, ""); err != nil || from.Release != "r2" || good.Release != "r1" {
+		t.Errorf("from %v to %v, %v", from, good, err)
 	}
-	return id
 }
 
 func TestRecordsAreReadFromGitHub(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
-	s.make(k, manifest("r1", "production", true), github.Success, github.Inactive)
-	s.make(k, manifest("other", "staging", true), github.Success)
+	k := s.job(s.begin())
+	s.make(k, manifest("r1", "production"), github.Success, github.Inactive)
+	s.make(k, manifest("other", "staging"), github.Success)
 	if _, err := k.Client.CreateDeployment(t.Context(), github.Deployment{SHA: k.SHA, Task: TaskDeploy, Environment: "production", Payload: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
-	s.make(k, manifest("r2", "production", true), github.InProgress, github.Failure)
-	back := manifest("r2-rollback", "production", true)
+	s.make(k, manifest("r2", "production"), github.InProgress, github.Failure)
+	back := manifest("r2-rollback", "production")
 	back.Back = &release.Back{From: "r2", To: "r1", Reason: "it was slow", By: "octocat"}
 	s.make(k, back, github.InProgress)
-	s.make(k, manifest("r3", "production", true))
+	s.make(k, manifest("r3", "production"))
 	all, err := Records(t.Context(), k.Client, "production")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := ""
 	for _, r := range all {
-		got += fmt.Sprintf("%s %s %v, ", r.Release, r.State, r.Good)
+		got += fmt.Sprintf("%s %s %v, ", r.Release, r.State(), r.Good())
 	}
-	if want := "r3  false, r2-rollback in_progress false, r2 failure false, r1 inactive true, "; got != want {
+	if want := "r3 queued false, r2-rollback in_progress false, r2 failure false, r1 inactive true, "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if b := all[1].Manifest.Back; b == nil || b.From != "r2" || b.Reason != "it was slow" {
@@ -166,13 +166,13 @@ func TestRecordsAreReadFromGitHub(t *testing.T) {
 func TestManyRecordsAreAskedForInAFewCalls(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
+	k := s.job(s.begin())
 	for i := range asked + 3 {
-		s.make(k, manifest(fmt.Sprintf("r%02d", i), "production", true), github.Success)
+		s.make(k, manifest(fmt.Sprintf("r%02d", i), "production"), github.Success)
 	}
 	s.hub.Forget()
 	all, err := Records(t.Context(), k.Client, "production")
-	if err != nil || len(all) != asked+3 || all[0].Release != fmt.Sprintf("r%02d", asked+2) || !all[asked-1].Good || all[asked].Good {
+	if err != nil || len(all) != asked+3 || all[0].Release != fmt.Sprintf("r%02d", asked+2) || !all[asked-1].Good() || all[asked].Good() || all[asked].State() != "" {
 		t.Errorf("%d records, %v", len(all), err)
 	}
 	if n := s.hub.Calls().Count("GET", "/repos/*/*/deployments/*/statuses"); n != asked {
@@ -183,144 +183,23 @@ func TestManyRecordsAreAskedForInAFewCalls(t *testing.T) {
 func TestRecordsThatCannotBeReadAreAnError(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	k := s.keeper(s.begin())
-	s.make(k, manifest("r1", "production", true), github.Success)
+	k := s.job(s.begin())
+	s.make(k, manifest("r1", "production"), github.Success)
 	s.hub.Break(traffic.Fault{Path: "/repos/*/*/deployments/*/statuses", Times: -1, Refusal: traffic.Unavailable()})
 	if _, err := Records(t.Context(), k.Client, "production"); err == nil {
 		t.Error("what became of a release is not known, and nobody says so")
 	}
 }
 
-// looked is a keeper that has looked at production.
-func (s *stand) looked() *Keeper {
-	k := s.keeper(s.begin())
-	<-k.look(s.t.Context(), k.at("production")).done
-	return k
-}
-
-func TestAKeeperKnowsTheLastGoodReleaseAndWhyOneWasTakenBack(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	if _, ok := k.LastGood("production"); ok || k.Why("production", "r2") != "" {
-		t.Error("it knows something without having looked")
-	}
-	if _, ok := s.looked().LastGood("production"); ok {
-		t.Error("there is none")
-	}
-	s.make(k, manifest("r1", "production", true), github.Success)
-	s.make(k, manifest("r2", "production", true), github.Success) // the rollback did not come so far as to retire it
-	if m, ok := s.looked().LastGood("production"); !ok || m.Release != "r2" {
-		t.Errorf("%v, %s", ok, m.Release)
-	}
-	s.make(k, manifest("r2b", "production", true), github.Failure)
-	back := manifest("r2-rollback", "production", true)
-	back.Back = &release.Back{From: "r2", To: "r1", Reason: "it was slow", By: "octocat"}
-	s.make(k, back, github.Success)
-	k = s.looked()
-	if m, ok := k.LastGood("production"); !ok || m.Release != "r1" {
-		t.Errorf("%v, %s", ok, m.Release)
-	}
-	for from, want := range map[string]string{"r2": `, asked for by octocat, because "it was slow"`, "r1": ""} {
-		if got := k.Why("production", from); got != want {
-			t.Errorf("%s: %q, want %q", from, got, want)
-		}
-	}
-}
-
-func TestAHoldIsSaidWithoutAChangeOfState(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	if err := errors.Join(Held(t.Context(), k.Client, "production", "octocat", "nobody"), Lifted(t.Context(), k.Client, "production", "octocat", "nobody")); err != nil {
-		t.Errorf("without a release: %v", err)
-	}
-	s.make(k, manifest("r1", "production", true), github.Success)
-	s.make(k, manifest("r2", "production", true), github.Failure)
-	if err := Held(t.Context(), k.Client, "production", "octocat", "we look at it"); err != nil {
-		t.Fatal(err)
-	}
-	look := s.keeper(s.begin())
-	look.Look(t.Context(), "production")
-	<-look.seen(look.at("production")).done
-	if got := look.Why("production", "r2"); got != ", held by octocat: we look at it" {
-		t.Errorf("why %q", got)
-	}
-	if err := Lifted(t.Context(), k.Client, "production", "octocat", "mended"); err != nil {
-		t.Fatal(err)
-	}
-	all := s.hub.Deployments("production")
-	last := all[1].Statuses[len(all[1].Statuses)-1]
-	if all[1].State != github.Failure || last.Description != "Hold lifted by octocat: mended" || !Aside(last.Description) || Aside("Smoke production failed") {
-		t.Errorf("%+v", all[1].Statuses)
-	}
-	if len(all[0].Statuses) != 1 {
-		t.Error("another deployment was told")
-	}
-}
-
-func payload(t *testing.T, k *Keeper, m release.Manifest) []byte {
-	t.Helper()
-	raw, err := json.Marshal(Payload{By: Mark, Run: k.Run, Manifest: m})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
 func TestCompromisedSecretsAreThoseReplacedSince(t *testing.T) {
 	t.Parallel()
 	record := func(name string, names ...string) Record {
-		return Record{Payload: Payload{Manifest: release.Manifest{Release: name, Compromised: names}}}
+		return Record{Deployment: github.Deployment{Task: TaskDeploy}, Payload: Payload{Manifest: release.Manifest{Release: name, Compromised: names}}}
 	}
 	all := []Record{record("r4", "B", "A"), record("r3", "A"), record("r2", "OLD"), record("r1")}
 	for to, want := range map[string][]string{"": {"A", "B"}, "r3": {"A", "B"}, "r2": {"A", "B"}, "r1": {"A", "B", "OLD"}, "r4": nil} {
 		if got := Compromised(all, to); !slices.Equal(got, want) {
 			t.Errorf("back to %q: %v, want %v", to, got, want)
-		}
-	}
-}
-
-func TestAPayloadIsSigned(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	k := s.keeper(s.begin())
-	k.Key = "a key that the server has too"
-	m := release.Manifest{Schema: release.Schema, Release: "r1", Environment: "production", Workers: []release.Placed{
-		{Script: "api", Version: "v2", Previous: []release.Share{{Version: "v1", Percent: 33.3}, {Version: "v0", Percent: 66.7}}, Digest: "sha256:<&>"},
-	}}
-	if err := k.Record(t.Context(), m); err != nil {
-		t.Fatal(err)
-	}
-	for name, raw := range map[string]string{"an object": s.hub.Deployments("")[0].Payload, "a text": fmt.Sprintf("%q", s.hub.Deployments("")[0].Payload)} {
-		if !Signed([]byte(raw), s.hub.FullName(), k.Key) {
-			t.Errorf("%s is not signed: %s", name, raw)
-		}
-		if Signed([]byte(raw), s.hub.FullName(), "another key of the same length") || Signed([]byte(raw), "other/app", k.Key) || Signed([]byte(raw), s.hub.FullName(), "") {
-			t.Errorf("%s is signed by everybody", name)
-		}
-		if strings.Contains(raw, k.Key) {
-			t.Errorf("the key is in %s", name)
-		}
-	}
-}
-
-// A server has no run of a workflow. What it left in progress when it was killed does
-// not keep it out when it comes back.
-func TestAServerIsNotKeptOutByWhatItLeft(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	left := s.keeper(0)
-	left.Run = Run{Job: "server"}
-	s.make(left, manifest("b1", "production", true), github.InProgress)
-	for job, kept := range map[string]bool{"server": false, "another": true, "": true} {
-		k := s.keeper(0)
-		k.Run = Run{Job: job}
-		k.Look(t.Context(), "production")
-		l := k.seen(k.at("production"))
-		<-l.done
-		if got := len(l.before(0)) > 0; l.err != nil || got != kept {
-			t.Errorf("%q is kept out: %v, %v", job, got, l.err)
 		}
 	}
 }

@@ -122,6 +122,14 @@ type Status struct {
 	Created        time.Time
 }
 
+// Open tells whether the state says no end yet.
+func (s Status) Open() bool {
+	return s.State == Queued || s.State == InProgress || s.State == "pending"
+}
+
+// Failed tells whether the state says a failure, or an end without a verdict.
+func (s Status) Failed() bool { return s.State == Failure || s.State == Error }
+
 // SetStatus says something of a deployment. Other deployments are left as they are.
 func (c *Client) SetStatus(ctx context.Context, deployment int64, s Status) error {
 	body := map[string]any{"state": s.State, "description": fitCharacters(s.Description, descriptionLimit), "auto_inactive": false}

@@ -35,8 +35,8 @@ func (p *Patrol) Inquire(ctx context.Context, d alarm.Death, guid string, say fu
 		return err
 	}
 	found := false
-	for _, s := range left {
-		alarmed, err := p.bury(ctx, c, s, guid, say)
+	for _, r := range left {
+		alarmed, err := p.bury(ctx, c, r, guid, say)
 		if err != nil {
 			return err
 		}
@@ -50,11 +50,11 @@ func (p *Patrol) Inquire(ctx context.Context, d alarm.Death, guid string, say fu
 
 // settled are the releases that the run made, once it has said of each how it ended, or
 // has had the time to.
-func (p *Patrol) settled(ctx context.Context, c *github.Client, d alarm.Death, say func(string)) ([]deployment.Standing, error) {
+func (p *Patrol) settled(ctx context.Context, c *github.Client, d alarm.Death, say func(string)) ([]deployment.Record, error) {
 	told := false
 	for end := time.Now().Add(p.Grace); ; {
 		left, err := p.made(ctx, c, d)
-		if err != nil || !slices.ContainsFunc(left, deployment.Standing.Open) || !time.Now().Before(end) {
+		if err != nil || !slices.ContainsFunc(left, deployment.Record.Open) || !time.Now().Before(end) {
 			return left, err
 		}
 		if !told {
@@ -70,16 +70,16 @@ func (p *Patrol) settled(ctx context.Context, c *github.Client, d alarm.Death, s
 }
 
 // made are the releases of the run that something may be done about.
-func (p *Patrol) made(ctx context.Context, c *github.Client, d alarm.Death) ([]deployment.Standing, error) {
-	var all []deployment.Standing
+func (p *Patrol) made(ctx context.Context, c *github.Client, d alarm.Death) ([]deployment.Record, error) {
+	var all []deployment.Record
 	for _, env := range p.Rules.Environments {
 		found, err := deployment.OfRun(ctx, c, env, d.Run, d.Attempt)
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range found {
-			if why := p.Rules.Refuses(c.Repository(), s.Deployment); why == "" {
-				all = append(all, s)
+		for _, r := range found {
+			if why := p.Rules.Refuses(c.Repository(), r); why == "" {
+				all = append(all, r)
 			}
 		}
 	}
@@ -87,21 +87,21 @@ func (p *Patrol) made(ctx context.Context, c *github.Client, d alarm.Death) ([]d
 }
 
 // bury ends one release, and tells whether there was something to be done.
-func (p *Patrol) bury(ctx context.Context, c *github.Client, s deployment.Standing, guid string, say func(string)) (bool, error) {
-	was := s.Open()
+func (p *Patrol) bury(ctx context.Context, c *github.Client, r deployment.Record, guid string, say func(string)) (bool, error) {
+	was := r.Open()
 	if was {
 		var err error
-		if s, err = deployment.Abandon(ctx, c, s); err != nil {
+		if r, err = deployment.Abandon(ctx, c, r); err != nil {
 			return false, err
 		}
-		say(fmt.Sprintf("%s was left in progress: release %s", s.Environment, s.Ours.Release))
+		say(fmt.Sprintf("%s was left in progress: release %s", r.Deployment.Environment, r.Release))
 	}
-	if !s.Failed() || s.Rollback() {
+	if !r.Failed() || r.Rollback() {
 		return was, nil
 	}
-	al, why, ok := p.Rules.Failed(c.Repository(), s.Deployment, s.Verdict())
+	al, why, ok := p.Rules.Failed(c.Repository(), r)
 	if !ok {
-		say(fmt.Sprintf("release %s is left as it is: %s", s.Ours.Release, why))
+		say(fmt.Sprintf("release %s is left as it is: %s", r.Release, why))
 		return true, nil
 	}
 	decision, err := p.Order(al, why)
@@ -112,6 +112,6 @@ func (p *Patrol) bury(ctx context.Context, c *github.Client, s deployment.Standi
 	if err != nil {
 		return false, fmt.Errorf("record what was found: %w", err)
 	}
-	say(fmt.Sprintf("release %s: %s, %s", s.Ours.Release, receipt.Outcome, receipt.Reason))
+	say(fmt.Sprintf("release %s: %s, %s", r.Release, receipt.Outcome, receipt.Reason))
 	return true, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tminus/deploy-action/checks/checkrun"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/checks/markdown"
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/checks/summary"
@@ -32,7 +33,7 @@ type face struct {
 
 	links       markdown.Links
 	runs        *checkrun.Keeper
-	deployments *deployment.Keeper
+	deployments *journal.Keeper
 	page        *summary.Summary
 	// before are findings from before the plan, shown with it.
 	before []finding.Finding
@@ -132,9 +133,9 @@ func (f *face) keep(name string) {
 
 // keeper makes the keeper of deployments. Lose ends the run when another release
 // turns out to have been first.
-func (f *face) keeper(urls map[string]string, lock deployment.Policy, lose func(error)) *deployment.Keeper {
+func (f *face) keeper(urls map[string]string, lock journal.Policy, lose func(error)) *journal.Keeper {
 	w := f.where
-	return &deployment.Keeper{
+	return &journal.Keeper{
 		Client: f.client, SHA: w.SHA, Folder: f.links.Folder, Key: f.key, URLs: urls, Lose: lose, Lock: lock,
 		Run: deployment.Run{ID: w.Run.ID, Attempt: w.Run.Attempt, Job: w.Run.Job, URL: w.Run.URL},
 	}

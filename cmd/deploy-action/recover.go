@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rollback"
@@ -21,7 +21,7 @@ func (p *promotion) leftBehind(ctx context.Context) func(context.Context) {
 	if p.face == nil || p.face.client == nil || p.flags.OnFailure == "stop" {
 		return func(context.Context) {}
 	}
-	k := p.face.keeper(nil, deployment.Policy{}, nil)
+	k := p.face.keeper(nil, journal.Policy{}, nil)
 	var all []project.Target
 	for _, t := range p.road.deploying {
 		if p.here("deploy-"+t.Env) && p.road.project.Settings.Rollback.Decide("deploy", t.Env, nil).Do == project.RollBack {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/checks/summary"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -252,7 +253,7 @@ func (b *bring) show(lose func(error)) {
 			url = "https://" + e.Host
 		}
 	}
-	f.deployments = f.keeper(map[string]string{b.whole.Env: url}, deployment.Policy{Refuse: b.flags.Lock == "refuse", Patience: b.flags.LockTimeout}, lose)
+	f.deployments = f.keeper(map[string]string{b.whole.Env: url}, journal.Policy{Refuse: b.flags.Lock == "refuse", Patience: b.flags.LockTimeout}, lose)
 	f.deployments.Settles = !b.flags.DryRun
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -122,7 +123,7 @@ func (p *program) lockOut(f secretsFlags, lose func(error)) release.Lock {
 	if p.face == nil || p.face.client == nil || f.mode() != vault.Put {
 		return nil
 	}
-	p.face.deployments = p.face.keeper(nil, deployment.Policy{Refuse: f.Lock == "refuse", Patience: f.LockTimeout}, lose)
+	p.face.deployments = p.face.keeper(nil, journal.Policy{Refuse: f.Lock == "refuse", Patience: f.LockTimeout}, lose)
 	return p.face.deployments
 }
 

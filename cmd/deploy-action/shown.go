@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/tminus/deploy-action/checks/deployment"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/checks/summary"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/release"
@@ -24,7 +24,7 @@ func (p *promotion) show(lose func(error)) {
 	if f.client == nil {
 		return
 	}
-	f.deployments = f.keeper(p.urls(), deployment.Policy{Refuse: p.flags.Lock == "refuse", Patience: p.flags.LockTimeout}, lose)
+	f.deployments = f.keeper(p.urls(), journal.Policy{Refuse: p.flags.Lock == "refuse", Patience: p.flags.LockTimeout}, lose)
 	if p.received == nil {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
@@ -105,7 +106,7 @@ func (a *actor) approach(ctx context.Context, al alarm.Alarm) (s *scene, alive b
 	if err != nil {
 		return nil, false, err
 	}
-	keeper := &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}
+	keeper := &journal.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}
 	keeper.Look(ctx, al.Environment)
 	var ahead reading
 	group, asking := errgroup.WithContext(ctx)
@@ -163,14 +164,14 @@ func (s *scene) believe(al alarm.Alarm) error {
 	r := s.release()
 	known := false
 	for _, one := range s.records {
-		known = known || one.ID == al.Deployment
+		known = known || one.Deployment.ID == al.Deployment
 	}
 	switch {
 	case !known:
 		return settled("GitHub has no such deployment")
-	case r.ID != al.Deployment:
+	case r.Deployment.ID != al.Deployment:
 		return settled("superseded by release " + r.Release)
-	case r.State == github.Success:
+	case r.State() == github.Success:
 		return settled("the release has passed since")
 	case r.Release != al.Payload.Release:
 		return settled("GitHub's record is of another release")

@@ -39,8 +39,8 @@ func (a *actor) bringBack(ctx context.Context, s *scene, why reason, say func(st
 	defer lose(nil)
 	r := s.release()
 	keeper := s.keeper
-	keeper.SHA, keeper.Folder, keeper.Lose = r.SHA, r.Folder, lose
-	m := release.NewDraft(release.ID(time.Now(), r.SHA)+"-rollback", r.SHA, s.env, time.Now()).Manifest()
+	keeper.SHA, keeper.Folder, keeper.Lose = r.Deployment.SHA, r.Folder, lose
+	m := release.NewDraft(release.ID(time.Now(), r.Deployment.SHA)+"-rollback", r.Deployment.SHA, s.env, time.Now()).Manifest()
 	m.Back = &release.Back{Reason: a.redact(why.Why), By: why.By, Strict: s.settings.Rollback.Strict}
 	way := &rollback.Way{}
 	st := rollback.Stage{
@@ -92,17 +92,17 @@ func (a *actor) verify(ctx context.Context, s *scene, why reason, say func(strin
 	}
 	text := fmt.Sprintf("%s is well, asked again by %s", s.env, why.By)
 	r := s.release()
-	if r.State != github.Failure && r.State != github.Error || s.taken() != nil {
+	if !r.Failed() || s.taken() != nil {
 		return outcome{Kind: nothing, Text: text}, nil
 	}
 	for _, other := range s.records {
-		if other.ID != r.ID && other.State == github.Success {
-			if err := s.client.SetStatus(ctx, other.ID, github.Status{State: github.Inactive, Description: "Replaced by release " + r.Release}); err != nil {
+		if other.Deployment.ID != r.Deployment.ID && other.State() == github.Success {
+			if err := s.client.SetStatus(ctx, other.Deployment.ID, github.Status{State: github.Inactive, Description: "Replaced by release " + r.Release}); err != nil {
 				return outcome{}, err
 			}
 		}
 	}
-	return outcome{Kind: nothing, Text: text}, s.client.SetStatus(ctx, r.ID, github.Status{State: github.Success, LogURL: r.Run.URL, Description: fmt.Sprintf("Release %s: %s", r.Release, text)})
+	return outcome{Kind: nothing, Text: text}, s.client.SetStatus(ctx, r.Deployment.ID, github.Status{State: github.Success, LogURL: r.Run.URL, Description: fmt.Sprintf("Release %s: %s", r.Release, text)})
 }
 
 // ownJob is the server where the run of a workflow has its job.
@@ -117,8 +117,8 @@ func alone(env string, s pipeline.Stage) pipeline.Plan {
 func (a *actor) carry(ctx context.Context, s *scene, name string, plan pipeline.Plan, say func(string), more ...pipeline.Observer) error {
 	r := s.release()
 	runs := &checkrun.Keeper{
-		Client: s.client, SHA: r.SHA, Name: name + " · " + s.env, Links: markdown.Links{Folder: r.Folder},
-		Owner: checkrun.Owner{Run: r.ID, Attempt: max(a.try, 1), Job: ownJob, URL: first(a.page, r.Run.URL)},
+		Client: s.client, SHA: r.Deployment.SHA, Name: name + " · " + s.env, Links: markdown.Links{Folder: r.Folder},
+		Owner: checkrun.Owner{Run: r.Deployment.ID, Attempt: max(a.try, 1), Job: ownJob, URL: first(a.page, r.Run.URL)},
 	}
 	var failed []string
 	all := append(pipeline.Observers{runs}, more...)

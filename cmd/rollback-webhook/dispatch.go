@@ -226,7 +226,7 @@ func (d *dispatcher) ended(ctx context.Context, c *github.Client, al alarm.Alarm
 		if err != nil {
 			return err
 		}
-		if deployment.TakenBack(all) == "" {
+		if deployment.Taker(all, deployment.Latest(all)) == nil {
 			conclusion = "no-rollback"
 		}
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tminus/deploy-action/checks/console"
 	"github.com/tminus/deploy-action/checks/deployment"
-	"github.com/tminus/deploy-action/checks/github"
 )
 
 // shownReleases is how many of the last releases are shown. GitHub is asked for the
@@ -22,26 +21,12 @@ func live(all []deployment.Record) string {
 	return all[i].Release
 }
 
-// releases are the last releases with their verdicts.
+// releases are the last releases, and what became of them.
 func releases(all []deployment.Record, repository string, redact func(string) string) []console.Release {
-	taken, again := map[string]bool{}, ""
-	for i, r := range all {
-		if r.Manifest.Back != nil && r.Good {
-			taken[r.Manifest.Back.From] = true
-			if i == 0 {
-				again = r.Manifest.Back.To
-			}
-		}
-	}
 	var shown []console.Release
-	for _, r := range all[:min(len(all), shownReleases)] {
-		one := console.Release{Name: r.Release, Commit: r.Commit, Created: r.Created, Verdict: verdict(r), Words: about(r, redact)}
-		switch {
-		case taken[r.Release]:
-			one.Verdict = console.Mark{Tone: console.Held, Word: "taken back"}
-		case again != "" && r.Release == again:
-			one.Verdict = console.Mark{Tone: console.Good, Word: "serves again"}
-		}
+	for i, r := range all[:min(len(all), shownReleases)] {
+		fate, _ := deployment.Became(all, i)
+		one := console.Release{Name: r.Release, Commit: r.Commit, Created: r.Created, Verdict: console.Mark{Tone: tone(fate), Word: string(fate)}, Words: about(r, redact)}
 		if r.Commit != "" {
 			one.URL = repository + "/commit/" + r.Commit
 		}
@@ -53,34 +38,19 @@ func releases(all []deployment.Record, repository string, redact func(string) st
 	return shown
 }
 
-// verdict is what became of a release, as far as its own record says.
-func verdict(r deployment.Record) console.Mark {
-	back := r.Manifest.Back != nil
-	switch r.State {
-	case github.Queued, github.InProgress, "pending":
-		if back {
-			return console.Mark{Tone: console.Busy, Word: "going back"}
-		}
-		return console.Mark{Tone: console.Busy, Word: "under way"}
-	case github.Success:
-		if back {
-			return console.Mark{Tone: console.Good, Word: "rolled back"}
-		}
-		return console.Mark{Tone: console.Good, Word: "passed"}
-	case github.Failure:
-		if back {
-			return console.Mark{Tone: console.Bad, Word: "not back"}
-		}
-		return console.Mark{Tone: console.Bad, Word: "failed"}
-	case github.Error:
-		return console.Mark{Tone: console.Bad, Word: "cut off"}
-	case github.Inactive:
-		if r.Good {
-			return console.Mark{Tone: console.Plain, Word: "replaced"}
-		}
-		return console.Mark{Tone: console.Plain, Word: "not in use"}
+// tone is how it feels what became of a release.
+func tone(f deployment.Fate) console.Tone {
+	switch f {
+	case deployment.Underway, deployment.GoingBack, deployment.Leaving:
+		return console.Busy
+	case deployment.Passed, deployment.RolledBack, deployment.Again:
+		return console.Good
+	case deployment.Failed, deployment.NotBack, deployment.CutOff:
+		return console.Bad
+	case deployment.TakenBack:
+		return console.Held
 	}
-	return console.Mark{Tone: console.Plain, Word: "not judged"}
+	return console.Plain
 }
 
 // about says what a release was about.

@@ -110,7 +110,7 @@ func of(all []deployment.Record, history []cloudflare.Deployment, script, versio
 func recorded(all []deployment.Record, w release.Placed) console.Worker {
 	row := console.Worker{Worker: w.Worker, Script: w.Script, Share: 100}
 	for _, r := range all {
-		if placed, ok := r.Placed(w.Script); ok && (r.Good || r.State == "") && placed.Version != "" {
+		if placed, ok := r.Placed(w.Script); ok && (r.Good() || r.State() == "") && placed.Version != "" {
 			row.Version, row.Since = placed.Version, r.Created
 			row.Release = of(all, nil, w.Script, placed.Version)
 			return row

@@ -575,8 +575,14 @@ func TestOlderDeliveriesAndLines(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	r := func(name, state string, good bool, back *release.Back) deployment.Record {
-		one := deployment.Record{Good: good, State: state}
+		one := deployment.Record{Deployment: github.Deployment{Task: deployment.TaskDeploy}}
 		one.Manifest = release.Manifest{Release: name, Back: back}
+		if state != "" {
+			one.Said = append(one.Said, github.Status{State: state})
+		}
+		if good {
+			one.Said = append(one.Said, github.Status{State: github.Success})
+		}
 		return one
 	}
 	of := func(from, to string) *release.Back { return &release.Back{From: from, To: to} }
@@ -585,17 +591,20 @@ func TestVerdicts(t *testing.T) {
 		want string
 		live string
 	}{
-		"none":                    {nil, "", ""},
-		"one that passed":         {[]deployment.Record{r("a", "success", true, nil)}, "passed", "a"},
-		"one that goes on":        {[]deployment.Record{r("b", "in_progress", false, nil), r("a", "success", true, nil)}, "under way, passed", "b"},
-		"one that was replaced":   {[]deployment.Record{r("b", "success", true, nil), r("a", "inactive", true, nil)}, "passed, replaced", "b"},
-		"one that failed":         {[]deployment.Record{r("b", "failure", false, nil), r("a", "success", true, nil)}, "failed, passed", "b"},
-		"one that was cut off":    {[]deployment.Record{r("b", "error", false, nil)}, "cut off", "b"},
-		"one that is going back":  {[]deployment.Record{r("c", "in_progress", false, of("b", "a")), r("b", "failure", false, nil), r("a", "success", true, nil)}, "going back, failed, passed", "b"},
-		"one that was taken back": {[]deployment.Record{r("c", "success", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "rolled back, taken back, serves again", ""},
-		"one that is not back":    {[]deployment.Record{r("c", "failure", false, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "not back, failed, replaced", "b"},
-		"one that came after":     {[]deployment.Record{r("d", "success", true, nil), r("c", "inactive", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "passed, replaced, taken back, replaced", "d"},
-		"one that nobody judged":  {[]deployment.Record{r("a", "", false, nil)}, "not judged", "a"},
+		"none":                     {nil, "", ""},
+		"one that passed":          {[]deployment.Record{r("a", "success", true, nil)}, "passed", "a"},
+		"one that goes on":         {[]deployment.Record{r("b", "in_progress", false, nil), r("a", "success", true, nil)}, "under way, passed", "b"},
+		"one that was replaced":    {[]deployment.Record{r("b", "success", true, nil), r("a", "inactive", true, nil)}, "passed, replaced", "b"},
+		"one that failed":          {[]deployment.Record{r("b", "failure", false, nil), r("a", "success", true, nil)}, "failed, passed", "b"},
+		"one that was cut off":     {[]deployment.Record{r("b", "error", false, nil)}, "cut off", "b"},
+		"one that is going back":   {[]deployment.Record{r("c", "in_progress", false, of("b", "a")), r("b", "failure", false, nil), r("a", "success", true, nil)}, "going back, being taken back, passed", "b"},
+		"one that was taken back":  {[]deployment.Record{r("c", "success", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "rolled back, taken back, serves again", ""},
+		"one that goes on unsaid":  {[]deployment.Record{r("a", "queued", false, nil)}, "under way", "a"},
+		"one that was not to be":   {[]deployment.Record{r("a", "inactive", false, nil)}, "not in use", "a"},
+		"one that came back":       {[]deployment.Record{r("e", "success", true, of("d", "b")), r("d", "failure", false, nil), r("c", "inactive", true, of("b", "a")), r("b", "failure", false, nil)}, "rolled back, taken back, replaced, serves again", ""},
+		"one that is not back":     {[]deployment.Record{r("c", "failure", false, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "not back, failed, replaced", "b"},
+		"one that came after":      {[]deployment.Record{r("d", "success", true, nil), r("c", "inactive", true, of("b", "a")), r("b", "failure", false, nil), r("a", "inactive", true, nil)}, "passed, replaced, taken back, replaced", "d"},
+		"one that nobody asked of": {[]deployment.Record{r("a", "", false, nil)}, "not judged", "a"},
 	} {
 		var words []string
 		for _, one := range releases(tt.all, "https://github.com/tminus/app", strings.TrimSpace) {

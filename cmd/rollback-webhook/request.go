@@ -102,7 +102,7 @@ func (a *actor) grant(ctx context.Context, r request, say func(string)) (outcome
 		return outcome{}, settled(fmt.Sprintf("nobody here knows how to %q", r.Do))
 	}
 	o, err := does(ctx, s, reason{By: r.By, Why: first(r.Reason, "asked for by "+r.By)}, say)
-	o.SHA, o.Release = s.release().SHA, s.release().Release
+	o.SHA, o.Release = s.release().Deployment.SHA, s.release().Release
 	if note = a.redact(o.Text); err != nil {
 		note = a.redact(err.Error())
 	}

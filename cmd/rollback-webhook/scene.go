@@ -8,6 +8,7 @@ import (
 	"github.com/tminus/deploy-action/checks/alarm"
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
+	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rollback"
@@ -24,7 +25,7 @@ type scene struct {
 	account         *cloudflare.Client
 	// keeper may have looked already who else changes the environment, and ahead may be
 	// the project of the newest release.
-	keeper *deployment.Keeper
+	keeper *journal.Keeper
 	ahead  reading
 }
 
@@ -40,9 +41,9 @@ func (a *actor) look(ctx context.Context, repository, env string) (*scene, error
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(r deployment.Record) bool {
-		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r.Creator, r.Raw) != "" || a.rules.Outside(repository, env, r.Payload) != "")
+		return r.Manifest.Back == nil && (a.rules.Doubt(repository, r) != "" || a.rules.Outside(repository, env, r.Payload) != "")
 	})
-	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &deployment.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
+	s := &scene{repository: repository, env: env, client: c, records: all, keeper: &journal.Keeper{Client: c, Run: deployment.Run{Job: ownJob}, Settles: true}}
 	if s.newest = deployment.Latest(all); s.newest < 0 {
 		return nil, settled(fmt.Sprintf("GitHub has no record of a release of %s that this server may touch", env))
 	}
@@ -97,8 +98,8 @@ func readFiles(ctx context.Context, c *github.Client, sha string, p deployment.P
 // read gives the scene its project, unless it was read ahead.
 func (a *actor) read(ctx context.Context, s *scene) error {
 	r := s.release()
-	if s.ahead.err != nil || s.ahead.sha != r.SHA || s.ahead.folder != r.Folder {
-		s.ahead = a.project(ctx, s.client, r.SHA, r.Payload)
+	if s.ahead.err != nil || s.ahead.sha != r.Deployment.SHA || s.ahead.folder != r.Folder {
+		s.ahead = a.project(ctx, s.client, r.Deployment.SHA, r.Payload)
 	}
 	if s.ahead.err != nil {
 		return s.ahead.err
@@ -144,5 +145,5 @@ func (a *actor) reach(s *scene) error {
 // alarm is the newest release as an alarm.
 func (s *scene) alarm(words string) alarm.Alarm {
 	r := s.release()
-	return alarm.Alarm{Repository: s.repository, Environment: s.env, Deployment: r.ID, SHA: r.SHA, Payload: r.Payload, Words: words}
+	return alarm.Alarm{Repository: s.repository, Environment: s.env, Deployment: r.Deployment.ID, SHA: r.Deployment.SHA, Payload: r.Payload, Words: words}
 }

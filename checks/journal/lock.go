@@ -1,12 +1,12 @@
-package deployment
+package journal
 
 import (
 	"context"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/finding"
-	"github.com/tminus/deploy-action/runner/release"
 )
 
 // confirm looks once more after the deployment was made. Of two releases that
@@ -22,10 +22,10 @@ func (k *Keeper) confirm(ctx context.Context, p *place) {
 // settle says of what others left that it was taken back, or that it never served.
 func (k *Keeper) settle(ctx context.Context, p *place, seen *look) {
 	for _, h := range seen.left() {
-		if h.id == p.id {
+		if h.Deployment.ID == p.id {
 			continue
 		}
-		_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Failure, LogURL: k.Run.URL, Description: "Its run ended without a verdict, and what it left was taken back"})
+		_ = k.Client.SetStatus(ctx, h.Deployment.ID, github.Status{State: github.Failure, LogURL: k.Run.URL, Description: "Its run ended without a verdict, and what it left was taken back"})
 	}
 }
 
@@ -40,34 +40,16 @@ func (k *Keeper) takeOver(ctx context.Context, p *place, seen *look) error {
 	}
 	var notes []finding.Finding
 	for _, h := range seen.open {
-		if h.alive || h.id >= p.id { // a look that took long sees this very deployment too
+		if h.alive || h.Deployment.ID >= p.id { // a look that took long sees this very deployment too
 			continue
 		}
 		notes = append(notes, finding.Notef("lock-taken-over", finding.Position{}, "%s was left in progress by %s, whose run is over", p.env, h.describe()).
 			Hintf("what it may have left half done is replaced by this release"))
 		k.beside.Go(func() {
-			_ = k.Client.SetStatus(ctx, h.id, github.Status{State: github.Error, LogURL: k.Run.URL, Description: abandoned})
+			_ = k.Client.SetStatus(ctx, h.Deployment.ID, github.Status{State: github.Error, LogURL: k.Run.URL, Description: deployment.Abandoned})
 		})
 	}
 	return finding.Join(notes)
-}
-
-// Left tells which releases of an environment were left in progress by runs that are
-// over, as far as is known after a while.
-func (k *Keeper) Left(ctx context.Context, env string, wait time.Duration) []string {
-	p := k.at(env)
-	l := k.seen(p)
-	if l == nil {
-		l = k.look(ctx, p)
-	}
-	if !l.within(wait) {
-		return nil
-	}
-	var names []string
-	for _, h := range l.left() {
-		names = append(names, h.release)
-	}
-	return names
 }
 
 // within tells whether the answer is there after a while.
@@ -78,15 +60,6 @@ func (l *look) within(wait time.Duration) bool {
 	case <-time.After(wait):
 		return false
 	}
-}
-
-// Replaced are the values that secrets of an environment had before they were rotated,
-// as far as that is known after a while.
-func (k *Keeper) Replaced(env string, wait time.Duration) []release.Replaced {
-	if l := k.seen(k.at(env)); l != nil && l.within(wait) {
-		return l.replaced
-	}
-	return nil
 }
 
 // Look begins to look at an environment, beside whatever goes on.

@@ -1,4 +1,4 @@
-package deployment
+package journal
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/checks/lane"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -19,7 +20,7 @@ type Keeper struct {
 	Client *github.Client
 	// SHA is the commit that is deployed.
 	SHA string
-	Run Run
+	Run deployment.Run
 	// Folder is the project's directory in the repository.
 	Folder string
 	// URLs are the addresses to look at, by environment.

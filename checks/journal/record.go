@@ -1,10 +1,10 @@
-package deployment
+package journal
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/release"
@@ -66,7 +66,7 @@ func (k *Keeper) admit(ctx context.Context, p *place, err error) error {
 	if seen != nil {
 		<-seen.done
 		if others := seen.before(p.id); len(others) > 0 {
-			k.say(ctx, p, github.Status{State: github.Error, Description: "Not deployed: release " + others[0].release + " is under way"})
+			k.say(ctx, p, github.Status{State: github.Error, Description: "Not deployed: release " + others[0].Release + " is under way"})
 			return locked(p.env, others[0])
 		}
 	}
@@ -102,16 +102,12 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	p.making.Lock()
 	defer p.making.Unlock()
 	k.mu.Lock()
-	m, id := p.manifest, p.id
+	m, known := p.manifest, p.id != 0
 	k.mu.Unlock()
-	if id != 0 {
+	if known {
 		return nil
 	}
-	raw, err := Payload{By: Mark, Run: k.Run, Folder: k.Folder, Manifest: m}.Sign(k.Client.Repository(), k.Key)
-	if err != nil {
-		return err
-	}
-	id, err = k.Client.CreateDeployment(ctx, github.Deployment{SHA: k.SHA, Task: task(m), Environment: m.Environment, Description: describe(m), Payload: raw})
+	id, err := deployment.Write(ctx, k.Client, k.SHA, deployment.Payload{Run: k.Run, Folder: k.Folder, Manifest: m}, k.Key)
 	if err != nil {
 		return err
 	}
@@ -119,27 +115,6 @@ func (k *Keeper) create(ctx context.Context, p *place) error {
 	defer k.mu.Unlock()
 	p.id = id
 	return nil
-}
-
-// task says whether a release goes forward or back.
-func task(m release.Manifest) string {
-	if m.Back != nil {
-		return TaskRollback
-	}
-	return TaskDeploy
-}
-
-func describe(m release.Manifest) string {
-	if m.Back != nil {
-		return fmt.Sprintf("Rollback %s, takes back release %s", m.Release, m.Back.From)
-	}
-	changed := 0
-	for _, w := range m.Workers {
-		if !w.Unchanged {
-			changed++
-		}
-	}
-	return fmt.Sprintf("Release %s, %d of %d Workers changed", m.Release, changed, len(m.Workers))
 }
 
 // unrecorded says that GitHub has no record of the release, which does not stop it.

@@ -1,4 +1,4 @@
-package deployment
+package journal
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/fakegithub"
 	"github.com/tminus/deploy-action/checks/fakegithub/contract"
 	"github.com/tminus/deploy-action/checks/fakegithub/traffic"
@@ -66,7 +67,7 @@ func (s *stand) keeper(run int64) *Keeper {
 		s.t.Fatal(err)
 	}
 	return &Keeper{
-		Client: c, SHA: s.hub.Head("main"), Run: Run{ID: run, Attempt: 1, Job: "promote", URL: "https://example.com/log"},
+		Client: c, SHA: s.hub.Head("main"), Run: deployment.Run{ID: run, Attempt: 1, Job: "promote", URL: "https://example.com/log"},
 		URLs: map[string]string{"staging": "https://staging.example.com", "production": "https://example.com"}, Lock: Policy{Refuse: true, Again: 50 * time.Millisecond},
 	}
 }
@@ -154,8 +155,8 @@ func TestAReleaseIsRecordedAndRetiresTheOneBefore(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	p, ours := ParsePayload([]byte(all[0].Payload))
-	if !ours || p.Release != "r0" || p.Run.ID == 0 || all[0].Task != TaskDeploy || len(p.Workers) != 1 {
+	p, ours := deployment.ParsePayload([]byte(all[0].Payload))
+	if !ours || p.Release != "r0" || p.Run.ID == 0 || all[0].Task != deployment.TaskDeploy || len(p.Workers) != 1 {
 		t.Errorf("payload %s", all[0].Payload)
 	}
 	last := all[1].Statuses[len(all[1].Statuses)-1]
@@ -171,7 +172,7 @@ func TestOthersDeploymentsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	k := s.keeper(s.begin())
-	theirs, err := k.Client.CreateDeployment(t.Context(), github.Deployment{SHA: k.SHA, Task: TaskDeploy, Environment: "production", Payload: []byte(`{}`)})
+	theirs, err := k.Client.CreateDeployment(t.Context(), github.Deployment{SHA: k.SHA, Task: deployment.TaskDeploy, Environment: "production", Payload: []byte(`{}`)})
 	if err == nil {
 		err = k.Client.SetStatus(t.Context(), theirs, github.Status{State: github.InProgress})
 	}
