@@ -87,14 +87,16 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if json.Valid(data) {
 		call.Body = withoutSecrets(call.Path, data)
 	}
-	status := &watcher{ResponseWriter: w}
+	status := &watcher{ResponseWriter: w, begins: func(status int) { r.finish(call, status) }}
 	drop := false
 	if err != nil {
 		wire.Send(status, wire.Answer{}, wire.Fail(http.StatusRequestEntityTooLarge, "read the body: %v", err))
 	} else {
 		drop = r.answer(status, req, broken, latency)
 	}
-	r.finish(call, status.status)
+	if status.status == 0 {
+		r.finish(call, 0)
+	}
 	if drop { // last, so that a client that sees it finds the call recorded
 		status.drop()
 	}
@@ -162,18 +164,26 @@ func pause(ctx context.Context, d time.Duration) {
 type watcher struct {
 	http.ResponseWriter
 	status int
+	// begins is told the status before a byte of the answer goes out, so that a client
+	// that has all of it finds the call recorded.
+	begins func(status int)
 }
 
 func (w *watcher) WriteHeader(status int) {
-	w.status = status
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *watcher) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(b)
+}
+
+func (w *watcher) begin(status int) {
+	if w.status == 0 {
+		w.status = status
+		w.begins(status)
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

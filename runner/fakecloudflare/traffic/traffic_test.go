@@ -164,3 +164,33 @@ func equal(a, b []int) bool {
 	}
 	return true
 }
+
+// Whoever has the whole of a long answer finds its call recorded, though the handler
+// has not returned yet.
+func TestACallCountsBeforeItsAnswerGoesOut(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	long := strings.Repeat("x", 1<<20)
+	r := &traffic.Recorder{Name: func(*http.Request) string { return "long" }, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1048576")
+		_, _ = io.WriteString(w, long)
+		select {
+		case <-done:
+		case <-r.Context().Done():
+		}
+	})}
+	server := httptest.NewServer(r)
+	defer server.Close()
+	defer close(done)
+	res, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || len(body) != len(long) {
+		t.Fatalf("%d bytes, %v", len(body), err)
+	}
+	if all := r.Calls(); len(all) != 1 || all[0].Status != http.StatusOK {
+		t.Errorf("%+v", all)
+	}
+}
