@@ -57,7 +57,7 @@ func (p *program) compensateCommand(ctx context.Context, f compensateFlags) (pip
 		if err != nil {
 			return pipeline.Pending, err
 		}
-		s.Account = migration(client, account, loaded, all[0])
+		s.Account = migrating(client, account, loaded, all[0])
 		if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
 			return verdict, err
 		}

@@ -1,6 +1,6 @@
-// Package stage is the stages of a promotion: build, migrate, health and smoke,
-// each a struct literal that holds what it needs and makes tasks of it. The
-// deploy stage, which is the largest, has the room fleet.
+// Package stage is the stages of a promotion: check, build, health and smoke, each
+// a struct literal that holds what it needs and makes tasks of it. What changes the
+// account has rooms of its own: migration and fleet.
 //
 // A stage asks nothing while it makes its tasks, so a plan can be printed. Stages
 // do not talk to each other but through what they are given: bundles on a
@@ -8,5 +8,5 @@
 // line of configuration and the remedy of the users' runbook.
 //
 // The work itself lives in other rooms: child runs commands, bundle bundles,
-// schema migrates, probe asks. This room puts it in order.
+// probe asks. This room puts it in order.
 package stage
