@@ -11,12 +11,12 @@ import (
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
 	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/schema"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 type migrateFlags struct {
@@ -54,7 +54,7 @@ func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.
 	if f.DryRun {
 		return pipeline.Passed, p.dryRun(plan)
 	}
-	if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
+	if verdict, err := p.check(ctx, inspection.Stage{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
 		return verdict, err
 	}
 	return p.run(ctx, plan)

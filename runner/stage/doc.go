@@ -1,6 +1,6 @@
-// Package stage is the stages of a promotion: check, build, health and smoke, each
-// a struct literal that holds what it needs and makes tasks of it. What changes the
-// account has rooms of its own: migration and fleet.
+// Package stage is the stages of a promotion: build, health and smoke, each a struct
+// literal that holds what it needs and makes tasks of it. The judgement before it is
+// inspection's; what changes the account, migration and fleet, has rooms of its own.
 //
 // A stage asks nothing while it makes its tasks, so a plan can be printed. Stages
 // do not talk to each other but through what they are given: bundles on a
