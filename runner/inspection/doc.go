@@ -6,5 +6,5 @@
 // it judges too: one that nothing was found for is told. Where only databases are
 // meant, only what concerns them is said.
 //
-// Its neighbours are check, and stage, which knows how a script is bundled.
+// Its neighbours are check, and build, which knows how a script is bundled.
 package inspection

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -14,7 +15,6 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/remedy"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // Stage judges files, code and account before anything is queued. Waivers of the
@@ -115,7 +115,7 @@ func (s Stage) code(out *pipeline.Out, all *gathered) error {
 	seen := map[string]bool{}
 	for _, t := range s.Targets {
 		for _, script := range t.Scripts {
-			o := stage.Options(s.Dir, script)
+			o := build.Options(s.Dir, script)
 			key := fmt.Sprintf("%+v", o)
 			if seen[key] || !script.Section.Module.Main.Written() || o.Files.NoBundle {
 				continue
@@ -124,7 +124,7 @@ func (s Stage) code(out *pipeline.Out, all *gathered) error {
 			b, err := bundle.Survey(o)
 			if failed, ok := errors.AsType[*bundle.Error](err); ok {
 				for _, p := range failed.Problems {
-					all.note(out, []finding.Finding{stage.Problem(p, finding.Error)})
+					all.note(out, []finding.Finding{build.Problem(p, finding.Error)})
 				}
 				continue
 			}
