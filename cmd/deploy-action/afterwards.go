@@ -7,6 +7,7 @@ import (
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/summary"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rollback"
@@ -88,7 +89,7 @@ func (p *promotion) keepOut(ctx context.Context, gate closedGate) {
 		p.face.before, p.face.found, p.face.deployments = nil, nil, nil
 		p.face.page = &summary.Summary{Name: "Hold of " + env}
 	}
-	verdict, err := second.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: env, KeepGoing: true, Stage: rollback.Hold{Client: p.tools.client, Target: gate.target}}}})
+	verdict, err := second.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: env, KeepGoing: true, Stage: hold.Place{Client: p.tools.client, Target: gate.target}}}})
 	if err != nil {
 		p.tell(finding.From(fmt.Errorf("the hold of %s: %w", env, err), "hold", finding.Position{}))
 	}

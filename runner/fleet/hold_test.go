@@ -7,6 +7,7 @@ import (
 
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
@@ -73,8 +74,8 @@ func TestAHoldThatAPersonAskedForRefusesEverything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustDeploy("r1")
-	w.must(rollback.Hold{Client: w.client, Target: w.target()})
-	w.must(rollback.Hold{Client: w.client, Target: w.target()}) // again changes nothing
+	w.must(hold.Place{Client: w.client, Target: w.target()})
+	w.must(hold.Place{Client: w.client, Target: w.target()}) // again changes nothing
 	w.code["api"] += "\n// new"
 	before := w.versions()
 	o := w.deploy(context.Background(), "r2", nil)
@@ -86,7 +87,7 @@ func TestAHoldThatAPersonAskedForRefusesEverything(t *testing.T) {
 			t.Errorf("%s was changed", worker)
 		}
 	}
-	w.must(rollback.Lift{Client: w.client, Target: w.target()})
+	w.must(hold.Lift{Client: w.client, Target: w.target()})
 	w.mustDeploy("r2")
 }
 
@@ -127,11 +128,11 @@ func TestWhatWasTakenBackIsHeld(t *testing.T) {
 			w.mustDeploy("r4")
 		}},
 		{"lifted, it may come again", false, func(w *world) {
-			w.must(rollback.Lift{Client: w.client, Target: w.target()})
+			w.must(hold.Lift{Client: w.client, Target: w.target()})
 			w.mustDeploy("r3")
 		}},
 		{"a strict hold that was lifted", true, func(w *world) {
-			w.must(rollback.Lift{Client: w.client, Target: w.target()})
+			w.must(hold.Lift{Client: w.client, Target: w.target()})
 			w.mustDeploy("r3")
 		}},
 	}

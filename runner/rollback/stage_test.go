@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/release"
@@ -265,7 +266,7 @@ func TestAHoldIsLiftedAndTheSameVersionsServe(t *testing.T) {
 	}
 	before := w.serving()
 	_, target := w.target()
-	o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: rollback.Lift{Client: w.client, Target: target}}, nil)
+	o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: hold.Lift{Client: w.client, Target: target}}, nil)
 	if o.verdict != pipeline.Passed || len(w.writes()) != 1 || !reflect.DeepEqual(before, w.serving()) {
 		t.Errorf("%s %v, writes %v", o.verdict, o.findings, w.writes())
 	}
@@ -284,7 +285,7 @@ func TestAHeldReleaseCanBeTakenBack(t *testing.T) {
 	w := newWorld(t)
 	hold := func(want pipeline.Verdict) outcome {
 		_, target := w.target()
-		o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: rollback.Hold{Client: w.client, Target: target}}, nil)
+		o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: hold.Place{Client: w.client, Target: target}}, nil)
 		if o.verdict != want {
 			t.Fatalf("hold %s %v", o.verdict, o.findings)
 		}
