@@ -6,6 +6,7 @@ import (
 
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/summary"
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -114,11 +115,11 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 			m.Workers[i].Version = p.fleets[env].Version(w.Script)
 		}
 	}
-	back := rollback.Undo(m)
+	back := aim.Undo(m)
 	rotated := len(m.Rotated) > 0 // it goes back to the very versions of before
 	if p.face != nil && p.face.deployments != nil && !rotated {
 		if good, ok := p.face.deployments.LastGood(env); ok {
-			back = rollback.To(m, good)
+			back = aim.To(m, good)
 		}
 	}
 	back.Compromised = m.Compromised

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/hold"
@@ -44,7 +45,7 @@ func (w *world) must(s pipeline.Stage) {
 // takeBack takes the newest release back.
 func (w *world) takeBack(strict bool) {
 	w.t.Helper()
-	r := rollback.Undo(w.journal.all[len(w.journal.all)-1])
+	r := aim.Undo(w.journal.all[len(w.journal.all)-1])
 	target := w.target()
 	w.must(rollback.Stage{
 		Client: w.client, Target: target, Scope: check.Scope(target), Known: &r, Journal: &journal{}, Way: &rollback.Way{},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/live"
@@ -107,7 +108,7 @@ func TestDoingItTwiceIsTheSameAsOnce(t *testing.T) {
 	}{
 		{"by the records of both", func(r2, r1 release.Manifest) func(*rollback.Stage) { return to(r2, r1) }},
 		{"by the record of the last", func(r2, _ release.Manifest) func(*rollback.Stage) {
-			r := rollback.Undo(r2)
+			r := aim.Undo(r2)
 			return func(s *rollback.Stage) { s.Known = &r }
 		}},
 		{"by labels", func(release.Manifest, release.Manifest) func(*rollback.Stage) { return nil }},
@@ -156,7 +157,7 @@ func TestASplitComesBackAsItWas(t *testing.T) {
 	split := []release.Share{{Version: now, Percent: 90}, {Version: w.first("api"), Percent: 10}}
 	w.split("api", split...)
 	r3 := w.deploy("r3")
-	r := rollback.Undo(r3)
+	r := aim.Undo(r3)
 	if o := w.back(func(s *rollback.Stage) { s.Known = &r }); o.verdict != pipeline.Passed {
 		t.Fatalf("%s %v", o.verdict, o.findings)
 	}
@@ -209,7 +210,7 @@ func TestOneVersionThatWasNamed(t *testing.T) {
 	w.deploy("r2")
 	w.deploy("r3")
 	before := w.serving()
-	r := rollback.Version("staging", "tminus-api-staging", version, finding.Position{})
+	r := aim.Version("staging", "tminus-api-staging", version, finding.Position{})
 	o := w.back(func(s *rollback.Stage) {
 		s.Known = &r
 		target, err := s.Target.Only("api")
