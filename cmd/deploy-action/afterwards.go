@@ -6,7 +6,9 @@ import (
 
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/summary"
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rollback"
@@ -88,7 +90,7 @@ func (p *promotion) keepOut(ctx context.Context, gate closedGate) {
 		p.face.before, p.face.found, p.face.deployments = nil, nil, nil
 		p.face.page = &summary.Summary{Name: "Hold of " + env}
 	}
-	verdict, err := second.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: env, KeepGoing: true, Stage: rollback.Hold{Client: p.tools.client, Target: gate.target}}}})
+	verdict, err := second.run(ctx, pipeline.Plan{Steps: []pipeline.Step{{Env: env, KeepGoing: true, Stage: hold.Place{Client: p.tools.client, Target: gate.target}}}})
 	if err != nil {
 		p.tell(finding.From(fmt.Errorf("the hold of %s: %w", env, err), "hold", finding.Position{}))
 	}
@@ -113,11 +115,11 @@ func (p *promotion) bringBack(gate closedGate) *bring {
 			m.Workers[i].Version = p.fleets[env].Version(w.Script)
 		}
 	}
-	back := rollback.Undo(m)
+	back := aim.Undo(m)
 	rotated := len(m.Rotated) > 0 // it goes back to the very versions of before
 	if p.face != nil && p.face.deployments != nil && !rotated {
 		if good, ok := p.face.deployments.LastGood(env); ok {
-			back = rollback.To(m, good)
+			back = aim.To(m, good)
 		}
 	}
 	back.Compromised = m.Compromised

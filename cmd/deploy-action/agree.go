@@ -7,12 +7,12 @@ import (
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/outlook"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // narrowed is an environment with the Workers that were asked for.
@@ -36,8 +36,8 @@ func (p *promotion) whole(env string) project.Target {
 
 // migrate and deploy are the stages of an environment that change it, without
 // what they leave behind.
-func (p *promotion) migrate(t project.Target) stage.Migrate {
-	return migration(p.tools.client, p.tools.account, p.road.project, t)
+func (p *promotion) migrate(t project.Target) migration.Stage {
+	return migrating(p.tools.client, p.tools.account, p.road.project, t)
 }
 
 func (p *promotion) deploy(t project.Target) fleet.Deploy {

@@ -10,6 +10,7 @@ import (
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
@@ -26,7 +27,7 @@ var cannotBegin = map[string]bool{
 
 // check runs the check stage before a plan. An error says that nothing could be
 // begun. What closes the gate is shown on GitHub at once, what does not with the plan.
-func (p *program) check(ctx context.Context, c stage.Check) (pipeline.Verdict, error) {
+func (p *program) check(ctx context.Context, c inspection.Stage) (pipeline.Verdict, error) {
 	var found []finding.Finding
 	verdict, err := p.watched(ctx, pipeline.Plan{Steps: []pipeline.Step{{Stage: c, KeepGoing: true}}}, &found)
 	if err != nil {
@@ -78,7 +79,7 @@ func (p *program) checkCommand(ctx context.Context, f checkFlags) (pipeline.Verd
 	if err != nil {
 		return pipeline.Pending, err
 	}
-	c := stage.Check{Dir: dir, Project: loaded, Targets: all}
+	c := inspection.Stage{Dir: dir, Project: loaded, Targets: all}
 	if p.token() != "" {
 		if c.Client, _, err = p.client(f.accountFlags, all); err != nil {
 			return pipeline.Pending, err

@@ -8,10 +8,10 @@ import (
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/compensation"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/reversal"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 type compensateFlags struct {
@@ -57,8 +57,8 @@ func (p *program) compensateCommand(ctx context.Context, f compensateFlags) (pip
 		if err != nil {
 			return pipeline.Pending, err
 		}
-		s.Account = migration(client, account, loaded, all[0])
-		if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
+		s.Account = migrating(client, account, loaded, all[0])
+		if verdict, err := p.check(ctx, inspection.Stage{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
 			return verdict, err
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/rollback"
 )
 
 type holdFlags struct {
@@ -23,7 +23,7 @@ type holdFlags struct {
 // a person lifts it.
 func (p *program) holdCommand(ctx context.Context, f holdFlags) (pipeline.Verdict, error) {
 	return p.holding(ctx, f, "an environment is held", deployment.Held, func(c *cloudflare.Client, t project.Target) pipeline.Stage {
-		return rollback.Hold{Client: c, Target: t}
+		return hold.Place{Client: c, Target: t}
 	})
 }
 
@@ -31,7 +31,7 @@ func (p *program) holdCommand(ctx context.Context, f holdFlags) (pipeline.Verdic
 // may be had again.
 func (p *program) releaseHoldCommand(ctx context.Context, f holdFlags) (pipeline.Verdict, error) {
 	return p.holding(ctx, f, "a hold is lifted for an environment", deployment.Lifted, func(c *cloudflare.Client, t project.Target) pipeline.Stage {
-		return rollback.Lift{Client: c, Target: t}
+		return hold.Lift{Client: c, Target: t}
 	})
 }
 

@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
 	"github.com/tminus/deploy-action/runner/pipeline"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // check judges files, code and account before anything is queued: of what this job
 // does, and of the whole road where it builds.
 func (p *promotion) check(ctx context.Context) (pipeline.Verdict, error) {
-	c := stage.Check{Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client, Remarks: p.partial()}
+	c := inspection.Stage{Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client, Remarks: p.partial()}
 	if !p.here("build") {
 		c.Dir, c.Targets = "", nil // the code was judged where it was built
 		for _, t := range p.road.deploying {

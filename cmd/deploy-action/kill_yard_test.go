@@ -160,7 +160,7 @@ func (y *yard) job(n int) map[string]string {
 	env := map[string]string{
 		"CLOUDFLARE_API_BASE_URL": y.api, "CLOUDFLARE_API_TOKEN": apiToken, "CLOUDFLARE_ACCOUNT_ID": y.account.ID(), "PATH": os.Getenv("PATH"), "HOME": files,
 		"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "tminus/app", "GITHUB_SHA": y.shas[n], "GITHUB_JOB": "promote", "GITHUB_RUN_ID": fmt.Sprint(run.ID), "GITHUB_RUN_ATTEMPT": "1",
-		"GITHUB_SERVER_URL": y.web, "GITHUB_API_URL": y.web, "GITHUB_WORKSPACE": y.dir, "GITHUB_ACTOR": "octocat", "GITHUB_EVENT_NAME": "push", "INPUT_SKIP-BUILD": "true",
+		"GITHUB_SERVER_URL": y.web, "GITHUB_API_URL": y.web, "GITHUB_WORKSPACE": y.dir, "GITHUB_ACTOR": "octocat", "GITHUB_EVENT_NAME": "push",
 		"INPUT_GITHUB-TOKEN": y.hub.WorkflowToken("checks:write", "deployments:write", "actions:read", "contents:read"),
 	}
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_STATE"} {

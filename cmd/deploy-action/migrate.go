@@ -11,11 +11,12 @@ import (
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/schema"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 type migrateFlags struct {
@@ -46,23 +47,23 @@ func (p *program) migrateCommand(ctx context.Context, f migrateFlags) (pipeline.
 	}
 	var plan pipeline.Plan
 	for _, t := range all {
-		m := migration(client, account, loaded, t)
+		m := migrating(client, account, loaded, t)
 		m.Draft = release.NewDraft(release.ID(time.Now(), ""), "", t.Env, time.Now())
 		plan.Steps = append(plan.Steps, pipeline.Step{Env: t.Env, Stage: m})
 	}
 	if f.DryRun {
 		return pipeline.Passed, p.dryRun(plan)
 	}
-	if verdict, err := p.check(ctx, stage.Check{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
+	if verdict, err := p.check(ctx, inspection.Stage{Project: loaded, Targets: all, Client: client, DatabasesOnly: true}); err != nil || verdict != pipeline.Passed {
 		return verdict, err
 	}
 	return p.run(ctx, plan)
 }
 
-// migration is the stage that migrates an environment. A compensation comes to
+// migrating is the stage that migrates an environment. A compensation comes to
 // production after staging has had it.
-func migration(client *cloudflare.Client, account string, loaded project.Project, t project.Target) stage.Migrate {
-	m := stage.Migrate{Client: client, FS: loaded.FS(), Databases: t.Databases, Account: account}
+func migrating(client *cloudflare.Client, account string, loaded project.Project, t project.Target) migration.Stage {
+	m := migration.Stage{Client: client, FS: loaded.FS(), Databases: t.Databases, Account: account}
 	if t.Env == "production" && slices.Contains(loaded.Envs(), "staging") {
 		if first, err := loaded.In("staging"); err == nil {
 			m.First, m.Before = "staging", first.Databases
@@ -106,7 +107,7 @@ func (p *program) migrationsCommand(ctx context.Context, f migrateFlags) (pipeli
 	}
 	var lines []migrated
 	for _, t := range all {
-		m := migration(client, account, loaded, t)
+		m := migrating(client, account, loaded, t)
 		for _, d := range t.Databases {
 			rows, err := m.History(ctx, d)
 			if err != nil {

@@ -12,10 +12,10 @@ import (
 	"github.com/tminus/deploy-action/checks/proposal"
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/inspection"
 	"github.com/tminus/deploy-action/runner/outlook"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // planning is the command plan: a promotion that is only looked at.
@@ -64,7 +64,7 @@ func (p *planning) judge(ctx context.Context) (pipeline.Verdict, error) {
 	if p.shown != nil {
 		p.shown.Start(context.WithoutCancel(ctx), "Looking at the project and the account")
 	}
-	checked, err := p.watched(ctx, pipeline.Plan{Steps: []pipeline.Step{{KeepGoing: true, Stage: stage.Check{
+	checked, err := p.watched(ctx, pipeline.Plan{Steps: []pipeline.Step{{KeepGoing: true, Stage: inspection.Stage{
 		Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Client: p.tools.client,
 	}}}}, &p.found)
 	if err != nil || checked == pipeline.Cancelled || begun(p.found) != nil {

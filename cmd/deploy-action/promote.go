@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -216,8 +217,8 @@ func (p *promotion) plan() pipeline.Plan {
 	return plan
 }
 
-func (p *promotion) build() stage.Build {
-	return stage.Build{
+func (p *promotion) build() build.Stage {
+	return build.Stage{
 		Dir: p.road.dir, Project: p.road.project, Targets: p.road.deploying, Env: p.childEnv(p.program.secrets(p.road.project)),
 		Skip: p.flags.SkipBuild, Bundler: p.flags.Bundler, Redact: p.redact, Into: p.shelf,
 	}

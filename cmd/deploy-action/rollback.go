@@ -10,6 +10,7 @@ import (
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/journal"
 	"github.com/tminus/deploy-action/checks/summary"
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -47,7 +48,7 @@ type bring struct {
 	target   project.Target // the Workers of it that are meant
 	dir      string
 	client   *cloudflare.Client
-	known    *rollback.Return
+	known    *aim.Return
 	again    bool // GitHub does not say yet that it was done
 	commit   string
 	byHand   bool // not by a gate of a promotion
@@ -95,7 +96,7 @@ func (b *bring) find(ctx context.Context) error {
 				Hintf("give --worker NAME with it, and no --release")
 		}
 		s := b.target.Scripts[0]
-		r := rollback.Version(b.whole.Env, s.Name, b.flags.To, s.At())
+		r := aim.Version(b.whole.Env, s.Name, b.flags.To, s.At())
 		b.known = &r
 		return nil
 	}
@@ -116,7 +117,7 @@ func (b *bring) find(ctx context.Context) error {
 }
 
 // local is the way back as the workspace's record has it, nil if there is none.
-func (b *bring) local() (*rollback.Return, error) {
+func (b *bring) local() (*aim.Return, error) {
 	m, err := release.Folder{Dir: filepath.Join(b.dir, ".deploy-action", "releases")}.Read(b.whole.Env)
 	if errors.Is(err, fs.ErrNotExist) || b.flags.Release != "" {
 		return nil, nil
@@ -124,7 +125,7 @@ func (b *bring) local() (*rollback.Return, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := rollback.Undo(m)
+	r := aim.Undo(m)
 	r.Source, r.Dated = "the record in the workspace", true
 	return &r, nil
 }
@@ -139,9 +140,9 @@ func (b *bring) among(all []deployment.Record) error {
 	if from == nil {
 		return nil
 	}
-	r, to := rollback.Undo(*from), ""
+	r, to := aim.Undo(*from), ""
 	if good != nil {
-		r, to = rollback.To(*from, *good), good.Release
+		r, to = aim.To(*from, *good), good.Release
 	}
 	r.Compromised = deployment.Compromised(all, to)
 	r.Dated, r.Else = true, b.known

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -17,7 +18,6 @@ import (
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
-	"github.com/tminus/deploy-action/runner/stage"
 	"github.com/tminus/deploy-action/runner/tail"
 )
 
@@ -118,8 +118,8 @@ func (s *sources) build(ctx context.Context, t project.Target, script project.Sc
 		return err.Error()
 	}
 	var found []finding.Finding
-	build := stage.Build{Dir: s.dir, Project: s.project, Targets: []project.Target{only}, Env: s.env, Skip: true, Bundler: "auto", Redact: s.redact, Into: &s.shelf}
-	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: build}}}.Run(ctx, seen{&found})
+	bundling := build.Stage{Dir: s.dir, Project: s.project, Targets: []project.Target{only}, Env: s.env, Skip: true, Bundler: "auto", Redact: s.redact, Into: &s.shelf}
+	verdict, err := pipeline.Plan{Steps: []pipeline.Step{{Stage: bundling}}}.Run(ctx, seen{&found})
 	if verdict == pipeline.Passed {
 		return ""
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tminus/deploy-action/checks/report"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/retreat"
@@ -59,7 +60,7 @@ func (a *actor) hold(ctx context.Context, s *scene, why reason, say func(string)
 	if err := a.reach(s); err != nil {
 		return outcome{}, err
 	}
-	if err := a.carry(ctx, s, "Hold", alone(s.env, rollback.Hold{Client: s.account, Target: s.target}), say); err != nil {
+	if err := a.carry(ctx, s, "Hold", alone(s.env, hold.Place{Client: s.account, Target: s.target}), say); err != nil {
 		return outcome{}, err
 	}
 	text := fmt.Sprintf("%s is held on release %s", s.env, s.release().Release)
@@ -71,7 +72,7 @@ func (a *actor) lift(ctx context.Context, s *scene, why reason, say func(string)
 	if err := a.reach(s); err != nil {
 		return outcome{}, err
 	}
-	if err := a.carry(ctx, s, "Hold", alone(s.env, rollback.Lift{Client: s.account, Target: s.target}), say); err != nil {
+	if err := a.carry(ctx, s, "Hold", alone(s.env, hold.Lift{Client: s.account, Target: s.target}), say); err != nil {
 		return outcome{}, err
 	}
 	return outcome{Kind: isLifted, Text: "the hold of " + s.env + " was lifted"}, deployment.Lifted(ctx, s.client, s.env, why.By, first(a.redact(why.Why), "no reason was given"))

@@ -158,6 +158,6 @@ func (b *board) environment(ctx context.Context, p *place, all []deployment.Reco
 		e.Notes = append(e.Notes, fmt.Sprintf("What serves is what the records say: %s.", b.redact(err.Error())))
 	}
 	e.Workers = workers(all, on, serving)
-	e.Hold = hold(all, serving, b.redact)
+	e.Hold = heldBy(all, serving, b.redact)
 	return e
 }

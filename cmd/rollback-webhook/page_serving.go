@@ -119,9 +119,9 @@ func recorded(all []deployment.Record, w release.Placed) console.Worker {
 	return row
 }
 
-// hold is how an environment is held, as Cloudflare's deployments say, and why, as
-// the records do. The rule is that of runner/fleet.
-func hold(all []deployment.Record, serving map[string][]cloudflare.Deployment, redact func(string) string) *console.Hold {
+// heldBy is how an environment is held, as Cloudflare's deployments say, and why, as
+// the records do. The rule is that of runner/hold.
+func heldBy(all []deployment.Record, serving map[string][]cloudflare.Deployment, redact func(string) string) *console.Hold {
 	var by cloudflare.Deployment
 	var held release.Label
 	newest := ""

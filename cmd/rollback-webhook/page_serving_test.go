@@ -73,7 +73,7 @@ func TestWhatIsHeld(t *testing.T) {
 		"a hold that was lifted since": {map[string][]cloudflare.Deployment{"a": deployed("a r1", "a r1 <r2")}, ""},
 	} {
 		got := ""
-		h := hold([]deployment.Record{reason}, tt.serving, strings.ToUpper)
+		h := heldBy([]deployment.Record{reason}, tt.serving, strings.ToUpper)
 		if h != nil {
 			if got = h.From; h.Anything {
 				got += "!"

@@ -9,9 +9,9 @@ import (
 	"github.com/tminus/deploy-action/checks/deployment"
 	"github.com/tminus/deploy-action/checks/github"
 	"github.com/tminus/deploy-action/checks/journal"
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/rollback"
 )
 
 // scene is an environment with its newest release, and what is needed to change it.
@@ -57,14 +57,14 @@ func (s *scene) release() deployment.Record { return s.records[s.newest] }
 func (s *scene) taken() *deployment.Record { return deployment.Taker(s.records, s.newest) }
 
 // back is the way back from the newest release.
-func (s *scene) back() (*rollback.Return, error) {
+func (s *scene) back() (*aim.Return, error) {
 	from, good, err := deployment.Back(s.records, "")
 	if err != nil {
 		return nil, err
 	}
-	back, to := rollback.Undo(*from), ""
+	back, to := aim.Undo(*from), ""
 	if good != nil {
-		back, to = rollback.To(*from, *good), good.Release
+		back, to = aim.To(*from, *good), good.Release
 	}
 	back.Compromised = deployment.Compromised(s.records, to)
 	return &back, nil

@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // measured is one side of a comparison.
@@ -149,14 +149,14 @@ func (b *benchmark) bundles(ctx context.Context) error {
 func bundleAll(ctx context.Context, dir string, t project.Target, env []string) error {
 	var targets []bundle.Target
 	for _, s := range t.Scripts {
-		targets = append(targets, stage.Options(dir, s).Target)
+		targets = append(targets, build.Options(dir, s).Target)
 	}
 	unenv, err := bundle.ReadUnenv(ctx, env, targets, dir)
 	if err != nil {
 		return err
 	}
 	for i, s := range t.Scripts {
-		o := stage.Options(dir, s)
+		o := build.Options(dir, s)
 		if o.Target.Polyfilled() {
 			o.Target.Unenv = unenv[i]
 		}

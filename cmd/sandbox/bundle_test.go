@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // anatomy is what a bundle is made of, without the bytes of its code: the two
@@ -50,7 +50,7 @@ func TestOurBundlesAreMadeOfWhatWranglersAreMadeOf(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			o := stage.Options(dir, s)
+			o := build.Options(dir, s)
 			if o.Target.Polyfilled() {
 				unenv, err := bundle.ReadUnenv(t.Context(), env, []bundle.Target{o.Target}, dir)
 				if err != nil {

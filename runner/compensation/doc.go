@@ -7,5 +7,5 @@
 // it applies nothing: that is for migrate, to staging before production.
 //
 // What stands in the file is for reversal to find out. Its neighbours are reversal,
-// stage and whole.
+// migration and whole.
 package compensation

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
 	"github.com/tminus/deploy-action/runner/remedy"
 	"github.com/tminus/deploy-action/runner/reversal"
 	"github.com/tminus/deploy-action/runner/schema"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // Stage writes the compensation of one migration.
@@ -21,7 +21,7 @@ type Stage struct {
 	Target
 	// Account asks for the schema on which the file is proven; without a client the
 	// files alone are replayed.
-	Account stage.Migrate
+	Account migration.Stage
 	Env     string
 	// Root is the project's directory.
 	Root string

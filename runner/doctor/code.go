@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -15,7 +16,6 @@ import (
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/sight"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // judged is what is wrong with the code of each script.
@@ -50,7 +50,7 @@ func (d *Doctor) code() []pipeline.Task {
 // judge looks at the sources of a script, once.
 func (d *Doctor) judge(s sight.Patient) verdict {
 	return d.judged.get(s.Name, func() verdict {
-		o := stage.Options(d.Dir, s.Script)
+		o := build.Options(d.Dir, s.Script)
 		if o.Files.NoBundle {
 			return verdict{words: "it is uploaded as it is, and not looked at"}
 		}
@@ -58,7 +58,7 @@ func (d *Doctor) judge(s sight.Patient) verdict {
 		if failed, ok := errors.AsType[*bundle.Error](err); ok {
 			v := verdict{words: "it does not parse"}
 			for _, p := range failed.Problems {
-				v.found = append(v.found, stage.Problem(p, finding.Error))
+				v.found = append(v.found, build.Problem(p, finding.Error))
 			}
 			return v
 		}

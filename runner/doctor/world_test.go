@@ -24,12 +24,12 @@ import (
 	"github.com/tminus/deploy-action/runner/fakecloudflare/queue"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/probe"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/secret"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 const secretValue = "hunter2-but-longer-than-that"
@@ -302,7 +302,7 @@ func (w *world) deploy(id string) {
 	}
 	var found []finding.Finding
 	verdict, err := pipeline.Plan{Steps: []pipeline.Step{
-		{Env: "staging", Stage: stage.Migrate{Client: w.client, FS: loaded.FS(), Databases: target.Databases, Account: w.ID(), Draft: draft}},
+		{Env: "staging", Stage: migration.Stage{Client: w.client, FS: loaded.FS(), Databases: target.Databases, Account: w.ID(), Draft: draft}},
 		{Env: "staging", Stage: deploy},
 	}}.Run(context.Background(), collect{&found})
 	if err != nil || verdict != pipeline.Passed {

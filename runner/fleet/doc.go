@@ -7,7 +7,8 @@
 // the two stands the [Fleet], which knows of each script where it was, where it
 // is going and whether it was touched.
 //
-// The room decides how each script travels; what is sent is made by upload, the
-// account is read by live, and compared by drift. Its other neighbours are pipeline,
-// project, release, check, remedy and bundle, on whose shelf the code lies.
+// The room decides how each script travels; what is sent is made by upload, what may
+// not come is told by hold, the account is read by live, and compared by drift. Its
+// other neighbours are pipeline, project, release, check, remedy and bundle, on whose
+// shelf the code lies.
 package fleet

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
@@ -43,7 +45,7 @@ func (w *world) must(s pipeline.Stage) {
 // takeBack takes the newest release back.
 func (w *world) takeBack(strict bool) {
 	w.t.Helper()
-	r := rollback.Undo(w.journal.all[len(w.journal.all)-1])
+	r := aim.Undo(w.journal.all[len(w.journal.all)-1])
 	target := w.target()
 	w.must(rollback.Stage{
 		Client: w.client, Target: target, Scope: check.Scope(target), Known: &r, Journal: &journal{}, Way: &rollback.Way{},
@@ -73,8 +75,8 @@ func TestAHoldThatAPersonAskedForRefusesEverything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustDeploy("r1")
-	w.must(rollback.Hold{Client: w.client, Target: w.target()})
-	w.must(rollback.Hold{Client: w.client, Target: w.target()}) // again changes nothing
+	w.must(hold.Place{Client: w.client, Target: w.target()})
+	w.must(hold.Place{Client: w.client, Target: w.target()}) // again changes nothing
 	w.code["api"] += "\n// new"
 	before := w.versions()
 	o := w.deploy(context.Background(), "r2", nil)
@@ -86,7 +88,7 @@ func TestAHoldThatAPersonAskedForRefusesEverything(t *testing.T) {
 			t.Errorf("%s was changed", worker)
 		}
 	}
-	w.must(rollback.Lift{Client: w.client, Target: w.target()})
+	w.must(hold.Lift{Client: w.client, Target: w.target()})
 	w.mustDeploy("r2")
 }
 
@@ -127,11 +129,11 @@ func TestWhatWasTakenBackIsHeld(t *testing.T) {
 			w.mustDeploy("r4")
 		}},
 		{"lifted, it may come again", false, func(w *world) {
-			w.must(rollback.Lift{Client: w.client, Target: w.target()})
+			w.must(hold.Lift{Client: w.client, Target: w.target()})
 			w.mustDeploy("r3")
 		}},
 		{"a strict hold that was lifted", true, func(w *world) {
-			w.must(rollback.Lift{Client: w.client, Target: w.target()})
+			w.must(hold.Lift{Client: w.client, Target: w.target()})
 			w.mustDeploy("r3")
 		}},
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/drift"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
@@ -112,6 +113,15 @@ func (d Deploy) plan(a *live.Account, s project.Script) (*move, error) {
 	var problems []finding.Finding
 	m.want, problems = drift.Wanted(a, s)
 	return m, finding.Join(problems)
+}
+
+// held is what a hold of the environment has against the release.
+func (d Deploy) held(all []*move) []finding.Finding {
+	var wanted []hold.Wanted
+	for _, m := range all {
+		wanted = append(wanted, hold.Wanted{Before: m.before, Digest: m.digest, Unchanged: m.way == unchanged, At: m.script.At()})
+	}
+	return hold.Refuse(d.Target.Env, wanted, d.Why)
 }
 
 // inTheWay finds triggers that scripts outside of this release hold.

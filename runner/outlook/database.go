@@ -8,17 +8,17 @@ import (
 	"slices"
 
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/rehearsal"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // database is one D1 database as it was seen.
 type database struct {
 	preview.Database
 	of    project.Database
-	now   stage.Standing
+	now   migration.Standing
 	files []rehearsal.Migration // what is pending
 	found []finding.Finding     // as they weigh for a promotion
 }

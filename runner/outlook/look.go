@@ -9,9 +9,9 @@ import (
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/release"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 // Look sees what the two stages of one environment would change.
@@ -19,7 +19,7 @@ type Look struct {
 	// Deploy needs no Fleet, no Draft and no Journal.
 	Deploy fleet.Deploy
 	// Migrate needs no Draft.
-	Migrate stage.Migrate
+	Migrate migration.Stage
 }
 
 // Env is the environment.

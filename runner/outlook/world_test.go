@@ -18,13 +18,13 @@ import (
 	"github.com/tminus/deploy-action/runner/fakecloudflare/traffic"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/fleet"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/outlook"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/preview"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
 	"github.com/tminus/deploy-action/runner/secret"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 const databaseID = "81db6c20-2bc6-44b7-bcda-a60aa7b39742"
@@ -142,7 +142,7 @@ func (w *world) look() outlook.Look {
 			Client: w.client, Target: target, FS: loaded.FS(), From: shelf, Key: "key",
 			Secrets: secret.Load(names, func(name string) (string, bool) { v, ok := w.secrets[name]; return v, ok }),
 		},
-		Migrate: stage.Migrate{Client: w.client, FS: loaded.FS(), Databases: target.Databases, Account: w.ID()},
+		Migrate: migration.Stage{Client: w.client, FS: loaded.FS(), Databases: target.Databases, Account: w.ID()},
 	}
 }
 

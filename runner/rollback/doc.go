@@ -2,13 +2,11 @@
 // back to versions that were written down, those that need others first, with the
 // triggers that they had.
 //
-// Where to is decided by records: manifests where there are some, else the labels
-// that every deployment of ours bears on Cloudflare. It is never "the one before",
-// so that doing it twice is the same as once. A script that does not serve the
-// release that is taken back any more is left alone. Everything that speaks against
-// it is said before anything is changed, and one refusal stops the whole, unless a
-// part is asked for. Data is never restored; what migrations did is told.
+// Where each goes is told by aim, from records or labels. A script that does not
+// serve the release that is taken back any more is left alone. Everything that speaks
+// against it is said before anything is changed, and one refusal stops the whole,
+// unless a part is asked for. Data is never restored; what migrations did is told.
 //
-// The neighbours are live, which reads the account, and release, which has the
+// The neighbours are aim, live, which reads the account, and release, which has the
 // records. Health and smoke afterwards are stage's.
 package rollback

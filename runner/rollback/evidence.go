@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
@@ -61,7 +62,7 @@ func list[T any](ctx context.Context, e *evidence, group *errgroup.Group, kind s
 }
 
 // versions reads the versions that are to serve again, and which can be deployed.
-func (e *evidence) versions(ctx context.Context, group *errgroup.Group, aims []Aim) {
+func (e *evidence) versions(ctx context.Context, group *errgroup.Group, aims []aim.Aim) {
 	for _, a := range aims {
 		for _, s := range a.Serves {
 			group.Go(func() error {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/script"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/upload"
@@ -22,7 +23,7 @@ import (
 
 // undo is a rollback to what was there before a release.
 func undo(m release.Manifest) func(*rollback.Stage) {
-	r := rollback.Undo(m)
+	r := aim.Undo(m)
 	return func(s *rollback.Stage) { s.Known = &r }
 }
 

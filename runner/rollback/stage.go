@@ -1,12 +1,14 @@
 package rollback
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/live"
@@ -22,7 +24,7 @@ type Stage struct {
 	Target project.Target // narrowed to the Workers that are meant
 	Scope  live.Scope
 	// Known is the way back as records tell it; nil means that labels are asked.
-	Known *Return
+	Known *aim.Return
 	// To is the release that labels are asked for; empty for the one before.
 	To string
 	// Force brings versions back although secrets have changed since.
@@ -120,7 +122,7 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 		return err
 	}
 	r.Aims = s.meant(r)
-	if s.Known == nil || !slices.EqualFunc(r.Aims, s.meant(*s.Known), func(a, b Aim) bool { return a.Script == b.Script && slices.Equal(a.Serves, b.Serves) }) {
+	if s.Known == nil || !slices.EqualFunc(r.Aims, s.meant(*s.Known), func(a, b aim.Aim) bool { return a.Script == b.Script && slices.Equal(a.Serves, b.Serves) }) {
 		group, reading := errgroup.WithContext(ctx)
 		have.versions(reading, group, r.Aims)
 		if err := group.Wait(); err != nil {
@@ -133,17 +135,17 @@ func (s Stage) read(ctx context.Context, out *pipeline.Out) error {
 }
 
 // way finds the way back: a known one that is not out of date, or by labels.
-func (s Stage) way(a *live.Account) (Return, error) {
+func (s Stage) way(a *live.Account) (aim.Return, error) {
 	var scripts []live.Script
 	for _, script := range s.Target.Scripts {
 		scripts = append(scripts, a.Scripts[script.Name])
 	}
 	for r := s.Known; r != nil; r = r.Else {
-		if !r.stale(scripts) {
-			return r.renewed(scripts), nil
+		if !r.Stale(scripts) {
+			return r.Renewed(scripts), nil
 		}
 	}
-	r, ok := ByLabels(s.Target.Env, scripts, s.To)
+	r, ok := aim.ByLabels(s.Target.Env, scripts, s.To)
 	if !ok {
 		return r, finding.Errorf("no-record", finding.Position{}, "nothing tells what %s served before", s.Target.Env).
 			Hintf("name a version with --worker NAME --to VERSION; deploy-action status and wrangler versions list show them")
@@ -157,8 +159,8 @@ func (s Stage) way(a *live.Account) (Return, error) {
 }
 
 // meant are the aims of the scripts that this rollback is about.
-func (s Stage) meant(r Return) []Aim {
-	var aims []Aim
+func (s Stage) meant(r aim.Return) []aim.Aim {
+	var aims []aim.Aim
 	for _, a := range r.Aims {
 		if _, ok := s.Target.Script(a.Script); ok {
 			aims = append(aims, a)
@@ -168,13 +170,13 @@ func (s Stage) meant(r Return) []Aim {
 }
 
 // judge says for each script whether it has to go back, and sums it up.
-func (s Stage) judge(out *pipeline.Out, r Return) {
+func (s Stage) judge(out *pipeline.Out, r aim.Return) {
 	count := map[state]int{}
 	for _, script := range s.Target.Scripts {
 		count[s.Way.of(script.Name).state]++
 	}
-	from := first(r.From, "what serves")
-	to := first(r.To, "what was there before")
+	from := cmp.Or(r.From, "what serves")
+	to := cmp.Or(r.To, "what was there before")
 	out.Endf("%s, back to %s (%s): %d to put back, %d there already, %d superseded", from, to, r.Source, count[leaving], count[there], count[superseded])
 }
 
@@ -222,7 +224,7 @@ func (s Stage) back(ctx context.Context, out *pipeline.Out, script project.Scrip
 		return nil
 	}
 	s.Way.switching(script.Name)
-	message := release.Label{Release: first(b.release, s.Way.back.To, "unknown"), Digest: first(b.aim.Digest, noDigest), From: s.Way.back.From, Strict: s.Manifest.Back.Strict}.String()
+	message := release.Label{Release: cmp.Or(b.release, s.Way.back.To, "unknown"), Digest: cmp.Or(b.aim.Digest, noDigest), From: s.Way.back.From, Strict: s.Manifest.Back.Strict}.String()
 	_, err := s.Client.Deploy(ctx, script.Name, traffic(b.aim.Serves), message, s.Force)
 	if err != nil {
 		s.Way.stick(script.Name)
@@ -261,5 +263,7 @@ func brief(all []release.Share) string {
 		}
 		text += fmt.Sprintf("%s at %g %%", release.Brief(s.Version), s.Percent)
 	}
-	return first(text, "nothing")
+	return cmp.Or(text, "nothing")
 }
+
+func shares(d cloudflare.Deployment) []release.Share { return live.Script{Serving: d}.Shares() }

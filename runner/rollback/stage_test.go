@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/hold"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/release"
@@ -106,7 +108,7 @@ func TestDoingItTwiceIsTheSameAsOnce(t *testing.T) {
 	}{
 		{"by the records of both", func(r2, r1 release.Manifest) func(*rollback.Stage) { return to(r2, r1) }},
 		{"by the record of the last", func(r2, _ release.Manifest) func(*rollback.Stage) {
-			r := rollback.Undo(r2)
+			r := aim.Undo(r2)
 			return func(s *rollback.Stage) { s.Known = &r }
 		}},
 		{"by labels", func(release.Manifest, release.Manifest) func(*rollback.Stage) { return nil }},
@@ -155,7 +157,7 @@ func TestASplitComesBackAsItWas(t *testing.T) {
 	split := []release.Share{{Version: now, Percent: 90}, {Version: w.first("api"), Percent: 10}}
 	w.split("api", split...)
 	r3 := w.deploy("r3")
-	r := rollback.Undo(r3)
+	r := aim.Undo(r3)
 	if o := w.back(func(s *rollback.Stage) { s.Known = &r }); o.verdict != pipeline.Passed {
 		t.Fatalf("%s %v", o.verdict, o.findings)
 	}
@@ -208,7 +210,7 @@ func TestOneVersionThatWasNamed(t *testing.T) {
 	w.deploy("r2")
 	w.deploy("r3")
 	before := w.serving()
-	r := rollback.Version("staging", "tminus-api-staging", version, finding.Position{})
+	r := aim.Version("staging", "tminus-api-staging", version, finding.Position{})
 	o := w.back(func(s *rollback.Stage) {
 		s.Known = &r
 		target, err := s.Target.Only("api")
@@ -265,7 +267,7 @@ func TestAHoldIsLiftedAndTheSameVersionsServe(t *testing.T) {
 	}
 	before := w.serving()
 	_, target := w.target()
-	o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: rollback.Lift{Client: w.client, Target: target}}, nil)
+	o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: hold.Lift{Client: w.client, Target: target}}, nil)
 	if o.verdict != pipeline.Passed || len(w.writes()) != 1 || !reflect.DeepEqual(before, w.serving()) {
 		t.Errorf("%s %v, writes %v", o.verdict, o.findings, w.writes())
 	}
@@ -284,7 +286,7 @@ func TestAHeldReleaseCanBeTakenBack(t *testing.T) {
 	w := newWorld(t)
 	hold := func(want pipeline.Verdict) outcome {
 		_, target := w.target()
-		o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: rollback.Hold{Client: w.client, Target: target}}, nil)
+		o := w.run(pipeline.Step{Env: "staging", KeepGoing: true, Stage: hold.Place{Client: w.client, Target: target}}, nil)
 		if o.verdict != want {
 			t.Fatalf("hold %s %v", o.verdict, o.findings)
 		}

@@ -1,10 +1,12 @@
 package rollback
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
@@ -16,7 +18,7 @@ type Way struct {
 	mu      sync.Mutex
 	account *live.Account
 	have    *evidence
-	back    Return
+	back    aim.Return
 	scripts map[string]*passage
 	touched bool // triggers were changed, or are being changed
 	failed  string
@@ -35,7 +37,7 @@ const (
 
 // passage is one script's way.
 type passage struct {
-	aim      Aim
+	aim      aim.Aim
 	state    state
 	why      string // in words, for one that does not go
 	now      []release.Share
@@ -45,31 +47,31 @@ type passage struct {
 }
 
 // begin remembers what was read and says where each script is.
-func (w *Way) begin(a *live.Account, have *evidence, r Return) {
+func (w *Way) begin(a *live.Account, have *evidence, r aim.Return) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.account, w.have, w.back, w.scripts = a, have, r, map[string]*passage{}
-	for _, aim := range r.Aims {
-		w.scripts[aim.Script] = place(a.Scripts[aim.Script], aim, r)
+	for _, one := range r.Aims {
+		w.scripts[one.Script] = place(a.Scripts[one.Script], one, r)
 	}
 }
 
 // place says where a script is: the fence around everything that is changed.
-func place(now live.Script, aim Aim, r Return) *passage {
-	p := &passage{aim: aim, now: now.Shares(), message: now.Serving.Message(), release: r.To}
+func place(now live.Script, to aim.Aim, r aim.Return) *passage {
+	p := &passage{aim: to, now: now.Shares(), message: now.Serving.Message(), release: r.To}
 	l, ours := release.ParseLabel(p.message)
 	for _, d := range now.History {
-		if old, ok := release.ParseLabel(d.Message()); ok && len(aim.Serves) > 0 && slices.Equal(shares(d), aim.Serves) {
-			p.release, p.aim.Digest = old.Release, first(aim.Digest, old.Digest)
+		if old, ok := release.ParseLabel(d.Message()); ok && len(to.Serves) > 0 && slices.Equal(shares(d), to.Serves) {
+			p.release, p.aim.Digest = old.Release, cmp.Or(to.Digest, old.Digest)
 			break
 		}
 	}
 	switch {
-	case aim.OneWay == "" && slices.Equal(p.now, aim.Serves):
-		p.state, p.why = there, "serves "+brief(aim.Serves)+" already"
-	case ours && r.From != "" && l.Release == r.From, len(p.now) == 1 && aim.Leaves != "" && p.now[0].Version == aim.Leaves:
+	case to.OneWay == "" && slices.Equal(p.now, to.Serves):
+		p.state, p.why = there, "serves "+brief(to.Serves)+" already"
+	case ours && r.From != "" && l.Release == r.From, len(p.now) == 1 && to.Leaves != "" && p.now[0].Version == to.Leaves:
 		p.state = leaving
-	case aim.Leaves == "" && r.From == "" && len(p.now) > 0: // a version that was named by a person
+	case to.Leaves == "" && r.From == "" && len(p.now) > 0: // a version that was named by a person
 		p.state = leaving
 	default:
 		by := brief(p.now)
@@ -110,7 +112,7 @@ func (w *Way) switching(script string) {
 func (w *Way) stick(script string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.failed = first(w.failed, script)
+	w.failed = cmp.Or(w.failed, script)
 }
 
 // stuck is a script that could not be put back, empty if there is none.
@@ -183,7 +185,7 @@ func (w *Way) Summary() string {
 }
 
 // Back is the way that was found: which release is taken back, and to which.
-func (w *Way) Back() Return {
+func (w *Way) Back() aim.Return {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.back

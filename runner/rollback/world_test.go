@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -246,9 +247,11 @@ func (w *world) backWatched(change func(*rollback.Stage), watch func(pipeline.Ev
 	return o
 }
 
+func alone(version string) []release.Share { return []release.Share{{Version: version, Percent: 100}} }
+
 // to is a rollback from one release to another.
 func to(from, good release.Manifest) func(*rollback.Stage) {
-	r := rollback.To(from, good)
+	r := aim.To(from, good)
 	return func(s *rollback.Stage) { s.Known = &r }
 }
 

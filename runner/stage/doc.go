@@ -1,12 +1,12 @@
-// Package stage is the stages of a promotion: build, migrate, health and smoke,
-// each a struct literal that holds what it needs and makes tasks of it. The
-// deploy stage, which is the largest, has the room fleet.
+// Package stage is the stages that ask an environment's Workers whether all is well,
+// health and smoke, each a struct literal that holds what it needs and makes tasks
+// of it; and the wait for other releases with which any stage can begin.
 //
-// A stage asks nothing while it makes its tasks, so a plan can be printed. Stages
-// do not talk to each other but through what they are given: bundles on a
-// shelf, and the release's draft. What goes wrong becomes a finding with the
-// line of configuration and the remedy of the users' runbook.
+// A stage asks nothing while it makes its tasks, so a plan can be printed. What goes
+// wrong becomes a finding with the line of configuration and the remedy of the
+// users' runbook. A [Witness] tells beside it what the Worker threw.
 //
-// The work itself lives in other rooms: child runs commands, bundle bundles,
-// schema migrates, probe asks. This room puts it in order.
+// Probe asks; this room knows what a good answer is. What makes something of its own
+// has a room of its own: build, migration, fleet, rollback. The neighbours are
+// pipeline, project, probe, release and finding.
 package stage

@@ -1,4 +1,4 @@
-package stage
+package build
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/tminus/deploy-action/runner/project"
 )
 
-// Build installs the project's dependencies if they are missing, runs its build
+// Stage installs the project's dependencies if they are missing, runs its build
 // command and bundles every Worker.
-type Build struct {
+type Stage struct {
 	// Dir is the project's directory.
 	Dir     string
 	Project project.Project
@@ -34,31 +34,31 @@ type Build struct {
 }
 
 // Name implements pipeline.Stage.
-func (Build) Name() string { return "build" }
+func (Stage) Name() string { return "build" }
 
 // Tasks implements pipeline.Stage.
-func (b Build) Tasks() []pipeline.Task {
+func (s Stage) Tasks() []pipeline.Task {
 	var tasks []pipeline.Task
 	var needs []string
 	add := func(t pipeline.Task) {
 		tasks = append(tasks, t)
 		needs = []string{t.Title}
 	}
-	if !b.Skip {
-		commands, err := b.Commands()
+	if !s.Skip {
+		commands, err := s.Commands()
 		if err != nil {
 			return []pipeline.Task{{Title: "Find the build command", Do: func(context.Context, *pipeline.Out) error { return err }}}
 		}
 		for _, c := range commands {
 			add(pipeline.Task{Title: "Run " + c.String(), At: c.at, Needs: needs, Do: func(ctx context.Context, out *pipeline.Out) error {
-				return b.command(ctx, out, c.Command)
+				return s.command(ctx, out, c.Command)
 			}})
 		}
 	}
-	polyfills := b.polyfills()
-	for _, unit := range b.units() {
+	polyfills := s.polyfills()
+	for _, unit := range s.units() {
 		tasks = append(tasks, pipeline.Task{Title: "Bundle " + unit[0].script.Worker, At: unit[0].script.Section.Module.Main.At, Needs: needs,
-			Do: func(ctx context.Context, out *pipeline.Out) error { return b.bundle(ctx, out, unit, polyfills) }})
+			Do: func(ctx context.Context, out *pipeline.Out) error { return s.bundle(ctx, out, unit, polyfills) }})
 	}
 	return tasks
 }
@@ -71,26 +71,26 @@ type command struct {
 
 // Commands are what must be run before bundling: an install if node_modules is
 // missing, and the build. The error is a finding that says what is not there.
-func (b Build) Commands() ([]command, error) {
-	m, err := child.FindManager(b.Project.FS())
+func (s Stage) Commands() ([]command, error) {
+	m, err := child.FindManager(s.Project.FS())
 	if err != nil {
 		return nil, err
 	}
 	var commands []command
 	at := finding.Position{File: "package.json", Line: 1}
-	if _, err := fs.Stat(b.Project.FS(), "node_modules"); m.Name != "" && errors.Is(err, fs.ErrNotExist) {
+	if _, err := fs.Stat(s.Project.FS(), "node_modules"); m.Name != "" && errors.Is(err, fs.ErrNotExist) {
 		args, err := m.Install(exec.LookPath)
 		if err != nil {
 			return nil, err
 		}
-		commands = append(commands, command{child.Command{Args: args, Dir: b.Dir, Env: b.Env}, at})
+		commands = append(commands, command{child.Command{Args: args, Dir: s.Dir, Env: s.Env}, at})
 	}
-	if own := b.Project.Settings.Build; own.Written() {
+	if own := s.Project.Settings.Build; own.Written() {
 		if err := child.Shelled(own.V, exec.LookPath); err != nil {
 			return nil, finding.Errorf("no-build-command", own.At, "the build command cannot be run: %s", err).
 				Hintf("correct build: in %s, or install the program", project.SettingsFile)
 		}
-		return append(commands, command{child.Shell(own.V, b.Dir, b.Env), own.At}), nil
+		return append(commands, command{child.Shell(own.V, s.Dir, s.Env), own.At}), nil
 	}
 	if !m.Has("build") {
 		return commands, nil
@@ -99,16 +99,16 @@ func (b Build) Commands() ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(commands, command{child.Command{Args: args, Dir: b.Dir, Env: b.Env}, at}), nil
+	return append(commands, command{child.Command{Args: args, Dir: s.Dir, Env: s.Env}, at}), nil
 }
 
 // command runs one command and turns what compilers say into findings.
-func (b Build) command(ctx context.Context, out *pipeline.Out, c child.Command) error {
+func (s Stage) command(ctx context.Context, out *pipeline.Out, c child.Command) error {
 	var complaints child.Complaints
 	lines := 0
 	err := child.Run(ctx, c, func(line string) {
 		lines++
-		line = b.redact(line)
+		line = s.redact(line)
 		complaints.Line(line)
 		out.Sayf("%s", line)
 	})
@@ -128,17 +128,17 @@ func (b Build) command(ctx context.Context, out *pipeline.Out, c child.Command) 
 	}
 	last := "it printed nothing"
 	if n := len(failed.Last); n > 0 {
-		last = "it ended with: " + b.redact(failed.Last[n-1])
+		last = "it ended with: " + s.redact(failed.Last[n-1])
 	}
 	return finding.Errorf("build", finding.Position{}, "%s; %s", failed, last).
 		Hintf("run %q yourself; its whole output stands in the log", c)
 }
 
-func (b Build) redact(text string) string {
-	if b.Redact == nil {
+func (s Stage) redact(text string) string {
+	if s.Redact == nil {
 		return text
 	}
-	return b.Redact(text)
+	return s.Redact(text)
 }
 
 // unit is one bundle to be made: a script of one environment.
@@ -149,21 +149,21 @@ type unit struct {
 
 // units are the bundles to be made for each Worker, one for each environment, in
 // deploy order. A Worker of static files alone has none.
-func (b Build) units() [][]unit {
+func (s Stage) units() [][]unit {
 	var all [][]unit
 	at := map[string]int{}
-	for _, t := range b.Targets {
-		for _, s := range t.Scripts {
-			if !s.Section.Module.Main.Written() {
+	for _, t := range s.Targets {
+		for _, script := range t.Scripts {
+			if !script.Section.Module.Main.Written() {
 				continue
 			}
-			i, ok := at[s.Worker]
+			i, ok := at[script.Worker]
 			if !ok {
 				i = len(all)
-				at[s.Worker] = i
+				at[script.Worker] = i
 				all = append(all, nil)
 			}
-			all[i] = append(all[i], unit{s, t.Env})
+			all[i] = append(all[i], unit{script, t.Env})
 		}
 	}
 	return all

@@ -1,4 +1,4 @@
-package rollback_test
+package aim_test
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/release"
-	"github.com/tminus/deploy-action/runner/rollback"
 )
 
 func alone(version string) []release.Share { return []release.Share{{Version: version, Percent: 100}} }
@@ -25,7 +25,7 @@ func TestUndoIsTheWayToWhatWasThereBefore(t *testing.T) {
 		{Script: "b", Version: "b1", Unchanged: true, Previous: alone("b1")},
 		{Script: "c", Version: "c1", OneWay: "it is new"},
 	}}
-	r := rollback.Undo(m)
+	r := aim.Undo(m)
 	if r.From != "r2" || r.To != "" || r.Environment != "staging" || len(r.Migrated) != 1 || len(r.Aims) != 2 {
 		t.Fatalf("%+v", r)
 	}
@@ -66,7 +66,7 @@ func TestToIsTheWayToAGoodRelease(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r := rollback.To(release.Manifest{Release: "r3", Workers: []release.Placed{tt.from}}, release.Manifest{Release: "r1", Workers: []release.Placed{tt.good}})
+			r := aim.To(release.Manifest{Release: "r3", Workers: []release.Placed{tt.from}}, release.Manifest{Release: "r1", Workers: []release.Placed{tt.good}})
 			a, ok := r.Aim("a")
 			if r.From != "r3" || r.To != "r1" || ok != (tt.serves != nil) {
 				t.Fatalf("%+v", r)
@@ -133,7 +133,7 @@ func TestLabelsTellTheWayBack(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, ok := rollback.ByLabels("staging", tt.scripts, tt.to)
+			r, ok := aim.ByLabels("staging", tt.scripts, tt.to)
 			if ok != (tt.from != "") || ok && r.From != tt.from {
 				t.Fatalf("%v, %+v", ok, r)
 			}

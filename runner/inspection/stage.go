@@ -1,4 +1,4 @@
-package stage
+package inspection
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/check"
 	"github.com/tminus/deploy-action/runner/cloudflare"
@@ -16,9 +17,9 @@ import (
 	"github.com/tminus/deploy-action/runner/remedy"
 )
 
-// Check judges files, code and account before anything is queued. Waivers of the
+// Stage judges files, code and account before anything is queued. Waivers of the
 // project turn its errors into warnings.
-type Check struct {
+type Stage struct {
 	// Dir is the project's directory; the code is looked at only if it is given.
 	Dir     string
 	Project project.Project
@@ -32,7 +33,7 @@ type Check struct {
 }
 
 // Name implements pipeline.Stage.
-func (Check) Name() string { return "check" }
+func (Stage) Name() string { return "check" }
 
 const (
 	checkFiles   = "Read the configuration"
@@ -41,34 +42,34 @@ const (
 )
 
 // Tasks implements pipeline.Stage.
-func (c Check) Tasks() []pipeline.Task {
-	all := &gathered{settings: c.Project.Settings}
+func (s Stage) Tasks() []pipeline.Task {
+	all := &gathered{settings: s.Project.Settings}
 	tasks := []pipeline.Task{{Title: checkFiles, Do: func(_ context.Context, out *pipeline.Out) error {
-		found := append(slices.Clone(c.Remarks), check.Files(c.Project, c.envs()...)...)
-		if c.DatabasesOnly {
+		found := append(slices.Clone(s.Remarks), check.Files(s.Project, s.envs()...)...)
+		if s.DatabasesOnly {
 			found = only(found, "name-id-mismatch", "no-migrations", "shared-store", "placeholder")
 		}
 		all.note(out, found)
-		out.Endf("%d Workers, %d files", len(c.Project.Workers), len(c.Project.Workers)+len(c.Project.Shared))
+		out.Endf("%d Workers, %d files", len(s.Project.Workers), len(s.Project.Workers)+len(s.Project.Shared))
 		return nil
 	}}}
-	if c.Dir != "" {
-		tasks = append(tasks, pipeline.Task{Title: checkCode, Do: func(_ context.Context, out *pipeline.Out) error { return c.code(out, all) }})
+	if s.Dir != "" {
+		tasks = append(tasks, pipeline.Task{Title: checkCode, Do: func(_ context.Context, out *pipeline.Out) error { return s.code(out, all) }})
 	}
-	if c.Client != nil {
-		tasks = append(tasks, pipeline.Task{Title: checkAccount, Do: func(ctx context.Context, out *pipeline.Out) error { return c.account(ctx, out, all) }})
+	if s.Client != nil {
+		tasks = append(tasks, pipeline.Task{Title: checkAccount, Do: func(ctx context.Context, out *pipeline.Out) error { return s.account(ctx, out, all) }})
 	}
-	if c.DatabasesOnly {
+	if s.DatabasesOnly {
 		return tasks
 	}
 	last := pipeline.Task{Title: "Look at the waivers", Do: func(_ context.Context, out *pipeline.Out) error {
 		for _, f := range all.unused() {
 			out.Note(f)
 		}
-		out.Endf("%d in %s", len(c.Project.Settings.Waivers), project.SettingsFile)
+		out.Endf("%d in %s", len(s.Project.Settings.Waivers), project.SettingsFile)
 		return nil
 	}}
-	if len(c.Project.Settings.Waivers) == 0 {
+	if len(s.Project.Settings.Waivers) == 0 {
 		return tasks
 	}
 	for _, t := range tasks {
@@ -77,9 +78,9 @@ func (c Check) Tasks() []pipeline.Task {
 	return append(tasks, last)
 }
 
-func (c Check) envs() []string {
+func (s Stage) envs() []string {
 	var envs []string
-	for _, t := range c.Targets {
+	for _, t := range s.Targets {
 		envs = append(envs, t.Env)
 	}
 	return envs
@@ -110,27 +111,27 @@ func (g *gathered) unused() []finding.Finding {
 }
 
 // code surveys the sources, as far as they are there before the build.
-func (c Check) code(out *pipeline.Out, all *gathered) error {
+func (s Stage) code(out *pipeline.Out, all *gathered) error {
 	seen := map[string]bool{}
-	for _, t := range c.Targets {
-		for _, s := range t.Scripts {
-			o := Options(c.Dir, s)
+	for _, t := range s.Targets {
+		for _, script := range t.Scripts {
+			o := build.Options(s.Dir, script)
 			key := fmt.Sprintf("%+v", o)
-			if seen[key] || !s.Section.Module.Main.Written() || o.Files.NoBundle {
+			if seen[key] || !script.Section.Module.Main.Written() || o.Files.NoBundle {
 				continue
 			}
 			seen[key] = true
 			b, err := bundle.Survey(o)
 			if failed, ok := errors.AsType[*bundle.Error](err); ok {
 				for _, p := range failed.Problems {
-					all.note(out, []finding.Finding{Problem(p, finding.Error)})
+					all.note(out, []finding.Finding{build.Problem(p, finding.Error)})
 				}
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			all.note(out, check.Code(c.Project.FS(), s, o.Target.Mode(), b))
+			all.note(out, check.Code(s.Project.FS(), script, o.Target.Mode(), b))
 		}
 	}
 	out.Endf("%d entries", len(seen))
@@ -139,17 +140,17 @@ func (c Check) code(out *pipeline.Out, all *gathered) error {
 
 // account asks whether token and account are good, and then for what the files
 // name.
-func (c Check) account(ctx context.Context, out *pipeline.Out, all *gathered) error {
+func (s Stage) account(ctx context.Context, out *pipeline.Out, all *gathered) error {
 	type answer struct {
 		name string
 		err  error
 	}
 	access := make(chan answer, 1)
 	go func() {
-		name, err := check.Access(ctx, c.Client)
+		name, err := check.Access(ctx, s.Client)
 		access <- answer{name, err}
 	}()
-	found, err := check.Account(ctx, c.Client, c.Project, c.Targets...)
+	found, err := check.Account(ctx, s.Client, s.Project, s.Targets...)
 	// A token that is no good explains everything else, so it is told alone.
 	a := <-access
 	if a.err != nil {
@@ -158,7 +159,7 @@ func (c Check) account(ctx context.Context, out *pipeline.Out, all *gathered) er
 	if err != nil {
 		return remedy.For(err, "Workers Scripts:Read")
 	}
-	if c.DatabasesOnly {
+	if s.DatabasesOnly {
 		found = onlyKind(found)
 	}
 	all.note(out, found)

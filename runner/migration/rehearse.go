@@ -1,4 +1,4 @@
-package stage
+package migration
 
 import (
 	"context"
@@ -15,10 +15,10 @@ import (
 )
 
 // Read are pending migrations of a database with their text.
-func (m Migrate) Read(d project.Database, pending []string) ([]rehearsal.Migration, error) {
+func (s Stage) Read(d project.Database, pending []string) ([]rehearsal.Migration, error) {
 	all := make([]rehearsal.Migration, len(pending))
 	for i, file := range pending {
-		sql, err := fs.ReadFile(m.FS, file)
+		sql, err := fs.ReadFile(s.FS, file)
 		if err != nil {
 			return nil, err
 		}
@@ -43,8 +43,8 @@ type Rehearsal struct {
 // Rehearse proves pending migrations on a copy of the schema that the account has,
 // and changes nothing. A database without an id is not there yet, and has an empty
 // one. The error is of the account, not of a migration.
-func (m Migrate) Rehearse(ctx context.Context, d project.Database, id string, pending []rehearsal.Migration) (Rehearsal, error) {
-	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
+func (s Stage) Rehearse(ctx context.Context, d project.Database, id string, pending []rehearsal.Migration) (Rehearsal, error) {
+	ledger := schema.Ledger{Client: s.Client, Database: id, Table: d.Table}
 	var objects []schema.Object
 	if id != "" {
 		var err error
@@ -61,7 +61,7 @@ func (m Migrate) Rehearse(ctx context.Context, d project.Database, id string, pe
 			Hintf("D1 itself refuses what it cannot do, one file at a time and wholly")}}, nil
 	}
 	for _, r := range proof.Inhabited {
-		refuses, err := m.inhabited(ctx, ledger, objects, r.Table)
+		refuses, err := s.inhabited(ctx, ledger, objects, r.Table)
 		if err != nil {
 			return Rehearsal{}, err
 		}
@@ -82,8 +82,8 @@ func refused(proof rehearsal.Proof, r *rehearsal.Refusal, d project.Database, hi
 
 // rehearse proves pending migrations and tells what came of it. An error means that
 // nothing must be applied.
-func (m Migrate) rehearse(ctx context.Context, out *pipeline.Out, d project.Database, id string, pending []rehearsal.Migration) error {
-	tried, err := m.Rehearse(ctx, d, id, pending)
+func (s Stage) rehearse(ctx context.Context, out *pipeline.Out, d project.Database, id string, pending []rehearsal.Migration) error {
+	tried, err := s.Rehearse(ctx, d, id, pending)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (m Migrate) rehearse(ctx context.Context, out *pipeline.Out, d project.Data
 
 // inhabited tells whether a table of the account has a row. One that is not there
 // yet has none.
-func (m Migrate) inhabited(ctx context.Context, ledger schema.Ledger, objects []schema.Object, table string) (bool, error) {
+func (s Stage) inhabited(ctx context.Context, ledger schema.Ledger, objects []schema.Object, table string) (bool, error) {
 	if !slices.ContainsFunc(objects, func(o schema.Object) bool { return o.Type == "table" && strings.EqualFold(o.Name, table) }) {
 		return false, nil
 	}
@@ -108,30 +108,30 @@ func (m Migrate) inhabited(ctx context.Context, ledger schema.Ledger, objects []
 
 // untested finds pending compensations that the environment before this one has
 // not had: the runbook has them tried there first.
-func (m Migrate) untested(ctx context.Context, d project.Database, pending []rehearsal.Migration) error {
+func (s Stage) untested(ctx context.Context, d project.Database, pending []rehearsal.Migration) error {
 	var wanted []rehearsal.Migration
 	for _, p := range pending {
 		if _, ok := schema.Reverses(p.SQL); ok {
 			wanted = append(wanted, p)
 		}
 	}
-	if len(wanted) == 0 || m.First == "" {
+	if len(wanted) == 0 || s.First == "" {
 		return nil
 	}
-	i := slices.IndexFunc(m.Before, func(b project.Database) bool { return b.Dir == d.Dir })
+	i := slices.IndexFunc(s.Before, func(b project.Database) bool { return b.Dir == d.Dir })
 	if i < 0 {
-		return finding.Errorf("compensation-untested", wantedAt(wanted[0]), "%s was tried nowhere before: no database of %s takes the migrations in %s", wanted[0].Name, m.First, d.Dir).
-			Hintf("give %s a database with migrations_dir %s, and migrate it first", m.First, d.Dir)
+		return finding.Errorf("compensation-untested", wantedAt(wanted[0]), "%s was tried nowhere before: no database of %s takes the migrations in %s", wanted[0].Name, s.First, d.Dir).
+			Hintf("give %s a database with migrations_dir %s, and migrate it first", s.First, d.Dir)
 	}
-	there, err := m.Look(ctx, m.Before[i])
+	there, err := s.Look(ctx, s.Before[i])
 	if err != nil {
 		return err
 	}
 	var found []finding.Finding
 	for _, w := range wanted {
 		if !slices.Contains(there.Applied, w.Name) {
-			found = append(found, finding.Errorf("compensation-untested", wantedAt(w), "%s takes a migration back, and %s has not had it yet", w.Name, m.First).
-				Hintf("deploy-action migrate --env %s, look whether all is well, then come back", m.First))
+			found = append(found, finding.Errorf("compensation-untested", wantedAt(w), "%s takes a migration back, and %s has not had it yet", w.Name, s.First).
+				Hintf("deploy-action migrate --env %s, look whether all is well, then come back", s.First))
 		}
 	}
 	return finding.Join(found)

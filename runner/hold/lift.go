@@ -1,4 +1,4 @@
-package rollback
+package hold
 
 import (
 	"context"

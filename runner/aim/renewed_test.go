@@ -1,9 +1,10 @@
-package rollback
+package aim_test
 
 import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/aim"
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/live"
 	"github.com/tminus/deploy-action/runner/release"
@@ -26,8 +27,8 @@ func TestTheNewestSecretsOfAReleaseComeBackWithIt(t *testing.T) {
 		"other code":               {[]cloudflare.Deployment{deployed("v9", "r1", release.Mix(other, other)), deployed("v1", "r1", first)}, "v1"},
 		"nothing is known":         {nil, "v1"},
 	} {
-		r := Return{To: "r1", Aims: []Aim{{Script: "s", Digest: first, Serves: []release.Share{{Version: "v1", Percent: 100}}}}}
-		got := r.renewed([]live.Script{{Name: "s", History: one.history}})
+		r := aim.Return{To: "r1", Aims: []aim.Aim{{Script: "s", Digest: first, Serves: []release.Share{{Version: "v1", Percent: 100}}}}}
+		got := r.Renewed([]live.Script{{Name: "s", History: one.history}})
 		if got.Aims[0].Serves[0].Version != one.want || r.Aims[0].Serves[0].Version != "v1" {
 			t.Errorf("%s: back to %s, want %s", what, got.Aims[0].Serves[0].Version, one.want)
 		}

@@ -1,4 +1,4 @@
-package stage_test
+package build_test
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tminus/deploy-action/runner/build"
 	"github.com/tminus/deploy-action/runner/bundle"
 	"github.com/tminus/deploy-action/runner/finding"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 const workerToml = `name = "tminus-api"
@@ -52,10 +52,10 @@ func tree(t *testing.T, files map[string]string) (string, project.Project, []pro
 	return dir, loaded, all
 }
 
-func build(t *testing.T, files map[string]string) (stage.Build, pipeline.Verdict, string, []finding.Finding) {
+func made(t *testing.T, files map[string]string) (build.Stage, pipeline.Verdict, string, []finding.Finding) {
 	t.Helper()
 	dir, loaded, all := tree(t, files)
-	b := stage.Build{
+	b := build.Stage{
 		Dir: dir, Project: loaded, Targets: all, Env: []string{"PATH=" + os.Getenv("PATH")}, Bundler: "auto", Into: &bundle.Shelf{},
 		Redact: func(s string) string { return strings.ReplaceAll(s, "hunter2", "***") },
 	}
@@ -65,7 +65,7 @@ func build(t *testing.T, files map[string]string) (stage.Build, pipeline.Verdict
 
 func TestStagingAndProductionGetTheSameBytes(t *testing.T) {
 	t.Parallel()
-	b, verdict, outcome, found := build(t, map[string]string{
+	b, verdict, outcome, found := made(t, map[string]string{
 		"workers/api/wrangler.toml": workerToml,
 		"workers/api/src/index.ts":  "export default { fetch() { return new Response('hi') } }",
 	})
@@ -79,7 +79,7 @@ func TestStagingAndProductionGetTheSameBytes(t *testing.T) {
 
 func TestBytesThatDifferBetweenEnvironmentsCloseTheGate(t *testing.T) {
 	t.Parallel()
-	_, verdict, _, found := build(t, map[string]string{
+	_, verdict, _, found := made(t, map[string]string{
 		"workers/api/wrangler.toml": strings.Replace(workerToml, "[env.production]", "[env.production]\ndefine = { MODE = \"'p'\" }", 1),
 		"workers/api/src/index.ts":  "export default { fetch() { return new Response(typeof MODE) } }",
 	})
@@ -90,7 +90,7 @@ func TestBytesThatDifferBetweenEnvironmentsCloseTheGate(t *testing.T) {
 
 func TestTheBuildCommandRunsFirstAndIsRedacted(t *testing.T) {
 	t.Parallel()
-	_, verdict, _, found := build(t, map[string]string{
+	_, verdict, _, found := made(t, map[string]string{
 		"workers/api/wrangler.toml": workerToml,
 		"tminus.yaml":               "build: echo the password is hunter2 && echo \"export default { fetch() { return new Response('made') } }\" > workers/api/src/index.ts\n",
 		"workers/api/src/.keep":     "",
@@ -116,7 +116,7 @@ func TestComplaintsOfTheBuildStandOnTheirLines(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, verdict, _, found := build(t, map[string]string{
+			_, verdict, _, found := made(t, map[string]string{
 				"workers/api/wrangler.toml": workerToml,
 				"workers/api/src/index.ts":  tt.code,
 				"tminus.yaml":               fmt.Sprintf("build: %q\n", tt.command),
@@ -134,7 +134,7 @@ func TestAMissingBuildCommandIsFoundBeforehand(t *testing.T) {
 		"workers/api/wrangler.toml": workerToml, "workers/api/src/index.ts": "export default {}",
 		"tminus.yaml": "build: no-such-program --all\n",
 	})
-	_, err := stage.Build{Dir: dir, Project: loaded, Targets: all}.Commands()
+	_, err := build.Stage{Dir: dir, Project: loaded, Targets: all}.Commands()
 	if f, ok := errors.AsType[finding.Finding](err); !ok || f.Rule != "no-build-command" || f.At.String() != "tminus.yaml:1:8" {
 		t.Errorf("%v", err)
 	}
@@ -142,7 +142,7 @@ func TestAMissingBuildCommandIsFoundBeforehand(t *testing.T) {
 
 func TestAnOldDateWithoutWranglerSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	_, verdict, _, found := build(t, map[string]string{
+	_, verdict, _, found := made(t, map[string]string{
 		"workers/api/wrangler.toml": strings.Replace(strings.Replace(workerToml, "2026-03-17", "2025-01-01", 1), "workers_dev", "compatibility_flags = [\"nodejs_compat\"]\nworkers_dev", 1),
 		"workers/api/src/index.ts":  "export default { fetch() { return new Response('hi') } }",
 	})

@@ -1,4 +1,4 @@
-package stage
+package migration
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"github.com/tminus/deploy-action/runner/schema"
 )
 
-// Migrate applies the pending migrations of an environment's databases.
-type Migrate struct {
+// Stage applies the pending migrations of an environment's databases.
+type Stage struct {
 	Client    *cloudflare.Client
 	FS        fs.FS
 	Databases []project.Database
@@ -33,18 +33,18 @@ type Migrate struct {
 }
 
 // Name implements pipeline.Stage.
-func (Migrate) Name() string { return "migrate" }
+func (Stage) Name() string { return "migrate" }
 
 // Tasks implements pipeline.Stage.
-func (m Migrate) Tasks() []pipeline.Task {
+func (s Stage) Tasks() []pipeline.Task {
 	var tasks []pipeline.Task
-	for _, d := range m.Databases {
+	for _, d := range s.Databases {
 		title := fmt.Sprintf("Migrate %s (%d files in %s)", d.Name, len(d.Files), d.Dir)
 		if d.Dir == "" {
 			title = fmt.Sprintf("Migrate %s (no migrations directory is named)", d.Name)
 		}
 		tasks = append(tasks, pipeline.Task{Title: title, At: d.At, Do: func(ctx context.Context, out *pipeline.Out) error {
-			return m.database(ctx, out, d)
+			return s.database(ctx, out, d)
 		}})
 	}
 	return tasks
@@ -63,18 +63,18 @@ type Standing struct {
 // every migration begins. It changes nothing. A database that no folder of
 // migrations is named for is not asked. Of one that the account does not have, which
 // is an error, every file is pending.
-func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error) {
+func (s Stage) Look(ctx context.Context, d project.Database) (Standing, error) {
 	if d.Dir == "" {
 		return Standing{ID: d.ID}, nil
 	}
-	id, err := m.find(ctx, d)
+	id, err := s.find(ctx, d)
 	if err != nil {
 		return Standing{}, err
 	}
 	if id == "" {
 		return Standing{Pending: d.Files}, missing(d)
 	}
-	applied, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.Read(ctx)
+	applied, err := schema.Ledger{Client: s.Client, Database: id, Table: d.Table}.Read(ctx)
 	if err != nil {
 		return Standing{}, remedy.For(err, "D1:Edit")
 	}
@@ -83,27 +83,27 @@ func (m Migrate) Look(ctx context.Context, d project.Database) (Standing, error)
 
 // History is the ledger of a database as the account has it, none when no folder of
 // migrations is named for it.
-func (m Migrate) History(ctx context.Context, d project.Database) ([]schema.Entry, error) {
+func (s Stage) History(ctx context.Context, d project.Database) ([]schema.Entry, error) {
 	if d.Dir == "" {
 		return nil, nil
 	}
-	id, err := m.find(ctx, d)
+	id, err := s.find(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	if id == "" {
 		return nil, missing(d)
 	}
-	all, err := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}.History(ctx)
+	all, err := schema.Ledger{Client: s.Client, Database: id, Table: d.Table}.History(ctx)
 	return all, remedy.For(err, "D1:Edit")
 }
 
-func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Database) error {
+func (s Stage) database(ctx context.Context, out *pipeline.Out, d project.Database) error {
 	if d.Dir == "" {
 		out.Endf("nothing to apply")
 		return nil
 	}
-	now, err := m.Look(ctx, d)
+	now, err := s.Look(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -113,53 +113,53 @@ func (m Migrate) database(ctx context.Context, out *pipeline.Out, d project.Data
 	id, applied, pending := now.ID, now.Applied, now.Pending
 	done := release.Migrated{Name: d.Name, ID: id}
 	if len(pending) == 0 {
-		m.Draft.Migrate(done)
+		s.Draft.Migrate(done)
 		out.Endf("up to date, %d applied", len(applied))
 		return nil
 	}
-	files, err := m.Read(d, pending)
+	files, err := s.Read(d, pending)
 	if err != nil {
 		return err
 	}
-	if err := m.untested(ctx, d, files); err != nil {
+	if err := s.untested(ctx, d, files); err != nil {
 		return err
 	}
-	if err := m.rehearse(ctx, out, d, id, files); err != nil {
+	if err := s.rehearse(ctx, out, d, id, files); err != nil {
 		return err
 	}
-	if done.Bookmark, err = m.Client.Bookmark(ctx, id); err != nil {
+	if done.Bookmark, err = s.Client.Bookmark(ctx, id); err != nil {
 		return remedy.For(err, "D1:Edit")
 	}
-	m.Draft.Migrate(done)
+	s.Draft.Migrate(done)
 	out.Note(finding.Notef("bookmark", d.At, "before the migrations %s stands at Time Travel bookmark %s", d.Name, done.Bookmark).
-		Hintf("to go back to it, and lose what was written since: %s", m.restore(d, id, done.Bookmark)))
+		Hintf("to go back to it, and lose what was written since: %s", s.restore(d, id, done.Bookmark)))
 	out.Sayf("bookmark %s", done.Bookmark)
-	ledger := schema.Ledger{Client: m.Client, Database: id, Table: d.Table}
+	ledger := schema.Ledger{Client: s.Client, Database: id, Table: d.Table}
 	if len(applied) == 0 {
 		if err := ledger.Create(ctx); err != nil {
 			return remedy.For(err, "D1:Edit")
 		}
 	}
-	return m.apply(ctx, out, ledger, d, done, files)
+	return s.apply(ctx, out, ledger, d, done, files)
 }
 
 // apply applies files one after another and stops at the first that fails.
-func (m Migrate) apply(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, done release.Migrated, pending []rehearsal.Migration) error {
+func (s Stage) apply(ctx context.Context, out *pipeline.Out, ledger schema.Ledger, d project.Database, done release.Migrated, pending []rehearsal.Migration) error {
 	for i, p := range pending {
 		out.Sayf("%d of %d: %s", i+1, len(pending), p.Name)
 		if err := ledger.Apply(ctx, p.Name, p.SQL); err != nil {
 			out.Endf("%d of %d applied", i, len(pending))
-			return m.failed(err, d, p.File, p.SQL, i, len(pending))
+			return s.failed(err, d, p.File, p.SQL, i, len(pending))
 		}
 		done.Applied = append(slices.Clone(done.Applied), p.Name)
-		m.Draft.Migrate(done)
+		s.Draft.Migrate(done)
 	}
 	out.Endf("%d applied: %s", len(pending), strings.Join(done.Applied, ", "))
 	return nil
 }
 
 // failed puts a failed migration on its line and says what is there now.
-func (m Migrate) failed(err error, d project.Database, file, sql string, applied, pending int) error {
+func (s Stage) failed(err error, d project.Database, file, sql string, applied, pending int) error {
 	if cloudflare.IsDenied(err) || errors.Is(err, context.Canceled) {
 		return remedy.For(err, "D1:Edit")
 	}
@@ -173,8 +173,8 @@ func (m Migrate) failed(err error, d project.Database, file, sql string, applied
 // find gives the id of a database, empty when the account has none. The name on the
 // account must be the one of the configuration: only the id would count, and it may
 // be another's.
-func (m Migrate) find(ctx context.Context, d project.Database) (string, error) {
-	all, err := m.Client.Databases(ctx)
+func (s Stage) find(ctx context.Context, d project.Database) (string, error) {
+	all, err := s.Client.Databases(ctx)
 	if err != nil {
 		return "", remedy.For(err, "D1:Edit")
 	}
@@ -196,7 +196,7 @@ func missing(d project.Database) error {
 }
 
 // restore is the call that brings a database back to a bookmark.
-func (m Migrate) restore(d project.Database, id, bookmark string) string {
+func (s Stage) restore(d project.Database, id, bookmark string) string {
 	return fmt.Sprintf("npx wrangler d1 time-travel restore %s --bookmark %s (or POST /accounts/%s/d1/database/%s/time_travel/restore?bookmark=%s)",
-		d.Name, bookmark, m.Account, id, bookmark)
+		d.Name, bookmark, s.Account, id, bookmark)
 }

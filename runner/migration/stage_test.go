@@ -1,4 +1,4 @@
-package stage_test
+package migration_test
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 	"github.com/tminus/deploy-action/runner/fakecloudflare/envelope"
 	"github.com/tminus/deploy-action/runner/fakecloudflare/traffic"
 	"github.com/tminus/deploy-action/runner/finding"
+	"github.com/tminus/deploy-action/runner/migration"
 	"github.com/tminus/deploy-action/runner/pipeline"
 	"github.com/tminus/deploy-action/runner/project"
 	"github.com/tminus/deploy-action/runner/release"
-	"github.com/tminus/deploy-action/runner/stage"
 )
 
 const registryID = "81db6c20-2bc6-44b7-bcda-a60aa7b39742"
@@ -76,7 +76,7 @@ func (b *base) migrateTo(env string) (pipeline.Verdict, string, []finding.Findin
 	b.draft = release.NewDraft("r", "", env, time.Now())
 	b.Forget()
 	client := cloudflare.New(cloudflare.Options{BaseURL: b.url + "/client/v4", Account: b.ID(), Token: "token", UserAgent: "test"})
-	m := stage.Migrate{Client: client, FS: loaded.FS(), Databases: target.Databases, Account: b.ID(), Draft: b.draft}
+	m := migration.Stage{Client: client, FS: loaded.FS(), Databases: target.Databases, Account: b.ID(), Draft: b.draft}
 	if env == "production" {
 		staging, err := loaded.In("staging")
 		if err != nil {

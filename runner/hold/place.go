@@ -1,4 +1,4 @@
-package rollback
+package hold
 
 import (
 	"context"
@@ -12,32 +12,32 @@ import (
 	"github.com/tminus/deploy-action/runner/remedy"
 )
 
-// Hold keeps every release out of an environment until a person lifts it. Nothing
+// Place keeps every release out of an environment until a person lifts it. Nothing
 // else changes: each script that serves a release of ours is deployed once more with
 // the versions that serve, and with the mark of a strict hold. A script that was not
 // taken back from another release is held on its own.
-type Hold struct {
+type Place struct {
 	Client *cloudflare.Client
 	Target project.Target
 }
 
 // Name implements pipeline.Stage.
-func (Hold) Name() string { return "hold" }
+func (Place) Name() string { return "hold" }
 
 // Tasks implements pipeline.Stage.
-func (h Hold) Tasks() []pipeline.Task {
+func (p Place) Tasks() []pipeline.Task {
 	var tasks []pipeline.Task
 	var marked atomic.Int64
 	last := pipeline.Task{Title: "See that it is held", Do: func(context.Context, *pipeline.Out) error {
 		if marked.Load() == 0 {
-			return finding.Errorf("not-held", finding.Position{}, "nothing in %s serves a release of ours, so there is nothing that can bear the mark of a hold", h.Target.Env).
+			return finding.Errorf("not-held", finding.Position{}, "nothing in %s serves a release of ours, so there is nothing that can bear the mark of a hold", p.Target.Env).
 				Hintf("promote a release first")
 		}
 		return nil
 	}}
-	for _, script := range h.Target.Scripts {
+	for _, script := range p.Target.Scripts {
 		t := pipeline.Task{Title: "Hold " + script.Name, At: script.At(), Do: func(ctx context.Context, out *pipeline.Out) error {
-			held, err := h.script(ctx, out, script.Name)
+			held, err := p.script(ctx, out, script.Name)
 			if held {
 				marked.Add(1)
 			}
@@ -48,8 +48,8 @@ func (h Hold) Tasks() []pipeline.Task {
 	return append(tasks, last)
 }
 
-func (h Hold) script(ctx context.Context, out *pipeline.Out, script string) (bool, error) {
-	all, err := h.Client.Deployments(ctx, script)
+func (p Place) script(ctx context.Context, out *pipeline.Out, script string) (bool, error) {
+	all, err := p.Client.Deployments(ctx, script)
 	if err != nil && !cloudflare.IsMissing(err) {
 		return false, remedy.For(err, "Workers Scripts:Read")
 	}
@@ -69,7 +69,7 @@ func (h Hold) script(ctx context.Context, out *pipeline.Out, script string) (boo
 		label.From = label.Release
 	}
 	label.Strict = true
-	if _, err := h.Client.Deploy(ctx, script, all[0].Versions, label.String(), false); err != nil {
+	if _, err := p.Client.Deploy(ctx, script, all[0].Versions, label.String(), false); err != nil {
 		return false, remedy.For(err, "Workers Scripts:Edit")
 	}
 	out.Endf("is held on release %s", label.Release)

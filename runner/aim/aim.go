@@ -1,8 +1,8 @@
-package rollback
+package aim
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/tminus/deploy-action/runner/cloudflare"
 	"github.com/tminus/deploy-action/runner/finding"
@@ -49,18 +49,18 @@ type Return struct {
 	Else  *Return
 }
 
-// stale tells whether a later release than the one that is to be taken back has been
+// Stale tells whether a later release than the one that is to be taken back has been
 // deployed, or taken back, since.
-func (r Return) stale(scripts []live.Script) bool {
+func (r Return) Stale(scripts []live.Script) bool {
 	return r.Dated && slices.ContainsFunc(scripts, func(s live.Script) bool {
 		l, ok := release.ParseLabel(s.Serving.Message())
 		return ok && max(l.Release, l.From) > r.From
 	})
 }
 
-// renewed is the way back with the newest secrets that the release to go back to had:
+// Renewed is the way back with the newest secrets that the release to go back to had:
 // they may have been changed while it served, which made a version of the same code.
-func (r Return) renewed(scripts []live.Script) Return {
+func (r Return) Renewed(scripts []live.Script) Return {
 	r.Aims = slices.Clone(r.Aims)
 	for i, a := range r.Aims {
 		at := slices.IndexFunc(scripts, func(s live.Script) bool { return s.Name == a.Script })
@@ -118,7 +118,7 @@ func To(from, good release.Manifest) Return {
 			// The good release was of some Workers only, and this one stayed on what it served.
 			a.Serves = w.Previous
 		case !ok:
-			a.OneWay = first(w.OneWay, "release "+good.Release+" did not have it")
+			a.OneWay = cmp.Or(w.OneWay, "release "+good.Release+" did not have it")
 		case g.Version == "":
 			a.Serves = w.Previous // put as a whole, so its version was never written down
 		case w.Unchanged && w.Version == g.Version:
@@ -196,12 +196,3 @@ func digestOf(d cloudflare.Deployment) string {
 }
 
 func shares(d cloudflare.Deployment) []release.Share { return live.Script{Serving: d}.Shares() }
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if strings.TrimSpace(text) != "" {
-			return text
-		}
-	}
-	return ""
-}
