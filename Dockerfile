@@ -16,6 +16,10 @@ COPY cmd cmd
 COPY runner runner
 COPY checks checks
 ENV CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false -mod=readonly"
+# Nearly all of it is in both programs: who builds both images compiles it once.
+ARG TARGETOS
+ARG TARGETARCH
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH go build ./runner/...
 
 # A post-entrypoint is a path without arguments, so the post part of the action has
 # a name of its own.
