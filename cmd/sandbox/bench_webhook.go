@@ -16,14 +16,14 @@ import (
 // they answer or not, and in a burst that comes within a second.
 const (
 	atOnce     = 16 // connections
-	steady     = 2000
+	steady     = 1000
 	burstWidth = 64
 )
 
 // amounts are how many deliveries of a kind a server is sent.
 type amounts struct{ ignored, work, steady, burst int }
 
-var benched = amounts{4000, 4000, 6000, 5000}
+var benched = amounts{4000, 4000, 4000, 5000}
 
 // kinds are how many there are.
 const kinds = 4

@@ -14,12 +14,14 @@ import (
 )
 
 // What every connection to a file is told. The write lock is taken when a transaction
-// begins, or two that read first would fail instead of waiting. Who that writes copies the log into the
-// file only when the log has grown to 256 MB because nobody found the time before:
-// deliveries wait for that.
+// begins, or two that read first would fail instead of waiting. Whoever writes copies
+// the log into the file when it has grown to 8 MB because nobody found the time before:
+// deliveries wait for that, for some milliseconds. A log that may grow to much more is
+// copied more rarely, but the one delivery in whose time it falls, and all that come
+// meanwhile, then wait for a tenth of a second, and again for the log to be cut off.
 const (
 	writing = "_txlock=immediate&_pragma=page_size(8192)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)" +
-		"&_pragma=wal_autocheckpoint(32768)&_pragma=journal_size_limit(16777216)"
+		"&_pragma=wal_autocheckpoint(1024)&_pragma=journal_size_limit(16777216)"
 	reading = "_pragma=busy_timeout(5000)&_pragma=query_only(1)"
 	readers = 4
 )
