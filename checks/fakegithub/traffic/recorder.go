@@ -169,11 +169,13 @@ type watcher struct {
 	begins func(status int)
 }
 
+// WriteHeader implements http.ResponseWriter.
 func (w *watcher) WriteHeader(status int) {
 	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Write implements http.ResponseWriter.
 func (w *watcher) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	return w.ResponseWriter.Write(b)
@@ -202,6 +204,11 @@ func (w *watcher) drop() {
 // lost is an answer nobody gets.
 type lost struct{ header http.Header }
 
-func (l *lost) Header() http.Header         { return l.header }
+// Header implements http.ResponseWriter.
+func (l *lost) Header() http.Header { return l.header }
+
+// Write implements http.ResponseWriter.
 func (l *lost) Write(b []byte) (int, error) { return len(b), nil }
-func (l *lost) WriteHeader(int)             {}
+
+// WriteHeader implements http.ResponseWriter.
+func (l *lost) WriteHeader(int) {}
